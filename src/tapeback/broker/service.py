@@ -1,0 +1,420 @@
+"""What OpenAlgo, broker and exchange allow: one set of rules for every way of sending an order.
+
+The checks run in OpenAlgo's order and answer in its words (fill contract S1, S2). A refused
+order is kept with its reason and reaches the strategy like any other update.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+from tapeback.core.book import Book, Change
+from tapeback.core.engine import BacktestEngine
+from tapeback.market import timeframes
+from tapeback.market.sessions import session_of
+from tapeback.models.instrument import CASH_EXCHANGES, DERIVATIVE_EXCHANGES, EXCHANGES
+from tapeback.models.order import ACTIONS, PRICE_TYPES, PRODUCTS, Order
+from tapeback.models.position import Position
+from tapeback.utils.clock import day_number
+from tapeback.utils.money import to_rupees
+
+OPENALGO = "openalgo"
+BROKER = "broker"
+_GRID_NOISE = 1e-6
+
+
+class Refusal(NamedTuple):
+    """Why a request was refused, what to do about it, and who refused: OpenAlgo or the broker."""
+
+    reason: str
+    remedy: str
+    by: str
+
+
+class BrokerService:
+    """Orders of one run, checked and sent to its simulated exchange.
+
+    `default` is the series that orders without a symbol mean: the first one of the run.
+    """
+
+    def __init__(self, engine: BacktestEngine) -> None:
+        self.engine = engine
+        self.simulator = engine.simulator
+        self.portfolio = engine.portfolio
+        self.rules = engine.rules
+        self._strict = engine.rules.exchange_rules
+        self._live = engine.rules.fidelity == "live"
+        first = engine.series[0]
+        self.symbol = first.symbol
+        self.exchange = first.exchange
+        self._books = self.simulator.books
+        self._products = {key: _default_product(book) for key, book in self._books.items()}
+        self._exchanges = {symbol: exchange for symbol, exchange in reversed(self._books)}
+
+    # Orders --------------------------------------------------------------------------------
+
+    def place(
+        self,
+        action: str,
+        quantity: float,
+        *,
+        symbol: str = "",
+        exchange: str = "",
+        pricetype: str = "MARKET",
+        product: str = "",
+        price: float = 0.0,
+        trigger_price: float = 0.0,
+        strategy: str = "",
+        stop_loss: float = 0.0,
+        target: float = 0.0,
+    ) -> Order:
+        """Check an order and send it. The order comes back either way: `rejected` with its reason,
+        or under way. Prices in rupees, `quantity` in units."""
+        symbol = symbol or self.symbol
+        exchange = exchange or self.exchange_of(symbol)
+        product = product or self.product_of(symbol, exchange)
+        order = Order(
+            symbol, action, quantity, exchange, pricetype, product,  # type: ignore[arg-type]
+            price if pricetype in ("LIMIT", "SL") else 0.0,
+            trigger_price if pricetype in ("SL", "SL-M") else 0.0,
+            strategy,
+        )  # fmt: skip
+        order.stop_loss = stop_loss
+        order.target = target
+        return self.submit(order)
+
+    def submit(self, order: Order) -> Order:
+        """Check an order that the caller made and send it."""
+        simulator = self.simulator
+        simulator.register(order)
+        book = self._books.get((order.symbol, order.exchange))
+        refusal = self._refusal(order, book)
+        if refusal is None and book is not None:
+            if order.pricetype in ("SL", "SL-M"):
+                order.status = "trigger pending"
+            if self.portfolio.margined:
+                refusal = self._block(order, book)
+            if refusal is None:
+                simulator.accept(book, order)
+                return order
+        if refusal is not None:
+            simulator.refuse(order, *refusal)
+        return order
+
+    def modify(
+        self,
+        orderid: str,
+        *,
+        quantity: int | None = None,
+        price: float | None = None,
+        trigger_price: float | None = None,
+    ) -> Refusal | None:
+        """Change an open order; what is not given stays. `None` means it was accepted."""
+        order = self.simulator.orders.get(orderid)
+        if order is None:
+            return Refusal(f"Order {orderid} not found", "Check the order id.", OPENALGO)
+        if not order.is_open:
+            return Refusal(
+                f"Cannot modify order in {order.status} status", "Only open orders change.", OPENALGO
+            )
+        change = Change(
+            order.quantity if quantity is None else quantity, price or 0.0, trigger_price or 0.0
+        )
+        book = self._books[order.symbol, order.exchange]
+        refusal = self._refused_change(order, book, change)
+        if refusal is None:
+            self.simulator.request_change(order, change)
+        return refusal
+
+    def cancel(self, orderid: str) -> Refusal | None:
+        """Cancel an open order; `None` means it was accepted."""
+        order = self.simulator.orders.get(orderid)
+        if order is None:
+            return Refusal(f"Order {orderid} not found", "Check the order id.", OPENALGO)
+        if not order.is_open:
+            return Refusal(
+                f"Cannot cancel order in {order.status} status", "Only open orders end.", OPENALGO
+            )
+        self.simulator.request_cancel(order)
+        return None
+
+    def cancel_all(self, wanted: Callable[[Order], bool] | None = None) -> list[str]:
+        """Cancel every open order, or those that `wanted` picks; their ids, oldest first."""
+        orders = [order for order in self.open_orders() if wanted is None or wanted(order)]
+        for order in orders:
+            if order.seq:
+                self.simulator.request_cancel(order)
+        return [order.orderid for order in orders]
+
+    def link(self, *orderids: str) -> None:
+        """Make open orders cancel one another: one fills, the rest are reduced or cancelled."""
+        self.simulator.link(tuple(self.simulator.orders[orderid] for orderid in orderids))
+
+    def exchange_of(self, symbol: str) -> str:
+        """Exchange of a symbol of this run; the default one for a symbol it does not have."""
+        return self._exchanges.get(symbol, self.exchange)
+
+    def product_of(self, symbol: str, exchange: str) -> str:
+        """Product of an order that names none (S2b)."""
+        return self._products.get((symbol, exchange), "MIS")
+
+    # Books ---------------------------------------------------------------------------------
+
+    def open_orders(self) -> list[Order]:
+        """Orders that can still be filled, oldest first."""
+        return self.simulator.working()
+
+    def session_orders(self) -> list[Order]:
+        """The orders of the current Indian date, oldest first."""
+        return self.simulator.recent()
+
+    def net_quantity(self, symbol: str = "", exchange: str = "") -> int:
+        """Signed quantity held of a symbol over all products."""
+        symbol = symbol or self.symbol
+        exchange = exchange or self.exchange_of(symbol)
+        book = self._books.get((symbol, exchange))
+        return book.net if book is not None else 0
+
+    def positions(self) -> list[Position]:
+        """All positions of the run with `last_price` brought up to now."""
+        for position in self.portfolio.positions.values():
+            book = self._books[position.symbol, position.exchange]
+            position.last_price = self.simulator.last_price(book)
+        return list(self.portfolio.positions.values())
+
+    def equity(self) -> float:
+        """Cash and positions at their last prices, in rupees."""
+        held = sum(p.quantity * p.last_price for p in self.positions() if p.quantity)
+        return self.portfolio.cash + held
+
+    def last_price(self, symbol: str, exchange: str) -> float | None:
+        """Last traded price, or `None` where the run has no such instrument or no bar yet."""
+        book = self._books.get((symbol, exchange))
+        return (self.simulator.last_price(book) or None) if book is not None else None
+
+    # Rules ---------------------------------------------------------------------------------
+
+    def _refusal(self, order: Order, book: Book | None) -> Refusal | None:
+        """Everything that needs no money, in OpenAlgo's order."""
+        if order.action not in ACTIONS:
+            return _invalid("action", order.action, ACTIONS)
+        if order.pricetype not in PRICE_TYPES:
+            return _invalid("pricetype", order.pricetype, PRICE_TYPES)
+        if order.product not in PRODUCTS:
+            return _invalid("product", order.product, PRODUCTS)
+        if book is None:
+            return self._unknown(order)
+        if self._strict:
+            refusal = _product_refusal(order)
+            if refusal is not None:
+                return refusal
+        quantity = order.quantity
+        if type(quantity) is not int:
+            if quantity != quantity or int(quantity) != quantity:
+                return Refusal(
+                    f"Fractional quantity ({quantity}) is not allowed for non-crypto exchanges.",
+                    "Round the quantity down to whole units.",
+                    OPENALGO,
+                )
+            order.quantity = quantity = int(quantity)
+        if quantity <= 0:
+            return Refusal(
+                "Quantity must be a positive number.",
+                f"It was {quantity}: is the amount an order may spend below the price of one unit?",
+                OPENALGO,
+            )
+        if order.pricetype != "MARKET":
+            refusal = _price_refusal(order)
+            if refusal is not None:
+                return refusal
+        return self._exchange_refusal(order, book) if self._strict else None
+
+    def _exchange_refusal(self, order: Order, book: Book) -> Refusal | None:
+        lot = book.instrument.lot_size
+        if lot > 1 and order.quantity % lot:
+            return Refusal(
+                f"Quantity must be in multiples of lot size {lot}",
+                f"{order.quantity} is not; the nearest is {max(1, order.quantity // lot) * lot}.",
+                BROKER if self._live else OPENALGO,
+            )
+        if not self._live:
+            return None
+        if order.pricetype != "MARKET":
+            refusal = self._off_tick(order, book) or self._wrong_side(order, book)
+            if refusal is not None:
+                return refusal
+        if order.product == "MIS" and not self.simulator.walking and self._after_close(order):
+            return Refusal(
+                "MIS orders cannot be placed after market hours.",
+                "An order sent at the session's last close waits for the next session, and MIS "
+                "does not carry over. Use CNC or NRML, or decide before the last bar closes.",
+                BROKER,
+            )
+        return None
+
+    def _block(self, order: Order, book: Book) -> Refusal | None:
+        """Check shares and funds, and block the margin of an order that may go (S2)."""
+        portfolio = self.portfolio
+        position = portfolio.position(order.symbol, order.exchange, order.product)
+        if order.product == "CNC" and order.action == "SELL":
+            free = position.quantity - position.resting_sells
+            if order.quantity > free:
+                return Refusal(
+                    f"Cannot sell {order.quantity} shares of {order.symbol} in CNC. Only "
+                    f"{max(free, 0)} shares available",
+                    "CNC sells what is held; MIS and NRML may sell short.",
+                    BROKER if self._live else OPENALGO,
+                )
+        price = order.trigger_price or order.price
+        if order.pricetype == "SL" and self._live:
+            price = order.price
+        if not price:
+            price = self.simulator.last_price(book)
+            if not price:
+                return Refusal(
+                    f"Cannot place MARKET order for {order.symbol} - unable to fetch current price",
+                    "No bar of it has been seen yet.",
+                    OPENALGO,
+                )
+        needed = portfolio.requirement(position, order.action, order.quantity, price)
+        missing = needed - portfolio.available_units
+        if needed and missing > 0:
+            return Refusal(
+                f"Insufficient funds. Required: ₹{to_rupees(needed):.2f}, Available: "
+                f"₹{portfolio.available:.2f}, Shortage: ₹{to_rupees(missing):.2f}",
+                "Order less, raise backtest.initial_cash, or use a product with leverage.",
+                BROKER if self._live else OPENALGO,
+            )
+        portfolio.reserve(order, position, needed)
+        return None
+
+    def _refused_change(self, order: Order, book: Book, change: Change) -> Refusal | None:
+        if change.quantity <= 0:
+            return Refusal("Quantity must be a positive number.", "", OPENALGO)
+        if order.pricetype == "SL-M" and change.price:
+            return Refusal("SL-M orders do not accept a price", "Leave price at 0.", OPENALGO)
+        if not self._strict:
+            return None
+        trial = Order(
+            order.symbol, order.action, change.quantity, order.exchange, order.pricetype,
+            order.product, change.price or order.price,
+            change.trigger_price or order.trigger_price,
+        )  # fmt: skip
+        trial.triggered_ts = order.triggered_ts
+        refusal = self._exchange_refusal(trial, book)
+        if refusal is not None or not self._live or order.parent:
+            return refusal
+        portfolio = self.portfolio
+        position = portfolio.position(order.symbol, order.exchange, order.product)
+        left = change.quantity - order.filled_quantity
+        price = trial.price or trial.trigger_price or self.simulator.last_price(book)
+        portfolio.release(order, position, order.quantity - order.filled_quantity)
+        needed = portfolio.requirement(position, order.action, left, price)
+        available = portfolio.available_units
+        units = portfolio.requirement(
+            position,
+            order.action,
+            order.quantity - order.filled_quantity,
+            order.price or order.trigger_price or price,
+        )
+        portfolio.reserve(order, position, units)
+        if needed > available:
+            return Refusal(
+                f"Insufficient funds. Required: ₹{to_rupees(needed):.2f}, Available: "
+                f"₹{to_rupees(available):.2f}, Shortage: ₹{to_rupees(needed - available):.2f}",
+                "Order less or raise backtest.initial_cash.",
+                BROKER,
+            )
+        return None
+
+    def _unknown(self, order: Order) -> Refusal:
+        if order.exchange not in EXCHANGES:
+            return _invalid("exchange", order.exchange, EXCHANGES)
+        known = ", ".join(f"{symbol}:{exchange}" for symbol, exchange in self._books)
+        return Refusal(
+            f"Symbol {order.symbol} not found on {order.exchange}",
+            f"This run has candles of {known} only.",
+            OPENALGO,
+        )
+
+    def _off_tick(self, order: Order, book: Book) -> Refusal | None:
+        tick = book.instrument.tick_size
+        for name, price in (("price", order.price), ("trigger_price", order.trigger_price)):
+            ticks = price / tick
+            if price and abs(ticks - round(ticks)) > _GRID_NOISE * max(1.0, ticks):
+                return Refusal(
+                    f"{name} {price} is not a multiple of the tick size {tick}",
+                    f"Round it to the tick: {round(round(ticks) * tick, 4)}.",
+                    BROKER,
+                )
+        return None
+
+    def _wrong_side(self, order: Order, book: Book) -> Refusal | None:
+        """Trigger against the last price, and an SL's limit against its trigger (P4)."""
+        if order.pricetype not in ("SL", "SL-M") or order.triggered_ts:
+            return None
+        buy, trigger = order.action == "BUY", order.trigger_price
+        last = self.simulator.last_price(book)
+        if last and ((trigger <= last) if buy else (trigger >= last)):
+            side = "higher" if buy else "lower"
+            return Refusal(
+                f"Trigger price for stoploss {order.action.lower()} orders should be {side} than "
+                f"the last traded price",
+                f"The trigger was {trigger}, the last traded price {last}.",
+                BROKER,
+            )
+        price = order.price
+        if order.pricetype == "SL" and ((price < trigger) if buy else (price > trigger)):
+            side = "at or above" if buy else "at or below"
+            return Refusal(
+                f"Limit price of a stoploss {order.action.lower()} order must be {side} its trigger",
+                f"The limit was {price}, the trigger {trigger}.",
+                BROKER,
+            )
+        return None
+
+    def _after_close(self, order: Order) -> bool:
+        now = self.simulator.instant()
+        return now == session_of(day_number(now - 1), order.exchange)[1]
+
+
+def _default_product(book: Book) -> str:
+    """Product of orders that name none (S2b)."""
+    if book.instrument.derivative:
+        return "NRML"
+    return "MIS" if timeframes.is_intraday(book.candles.timeframe) else "CNC"
+
+
+def _invalid(field: str, value: object, allowed: tuple[str, ...]) -> Refusal:
+    return Refusal(
+        f"{field}: Must be one of: {', '.join(allowed)}.", f"It was {value!r}.", OPENALGO
+    )
+
+
+def _product_refusal(order: Order) -> Refusal | None:
+    if order.product == "NRML" and order.exchange in CASH_EXCHANGES:
+        return Refusal(
+            f"NRML product not allowed for {order.exchange} equity segment. Use CNC for delivery "
+            f"or MIS for intraday.",
+            "",
+            OPENALGO,
+        )
+    if order.product == "CNC" and order.exchange in DERIVATIVE_EXCHANGES:
+        return Refusal(
+            f"CNC product not allowed for {order.exchange}. Use NRML or MIS.", "", OPENALGO
+        )
+    return None
+
+
+def _price_refusal(order: Order) -> Refusal | None:
+    kind = order.pricetype
+    if kind in ("LIMIT", "SL") and not order.price > 0:
+        return Refusal(f"{kind} orders require price", f"price was {order.price}.", OPENALGO)
+    if kind in ("SL", "SL-M") and not order.trigger_price > 0:
+        return Refusal(
+            f"{kind} orders require trigger_price",
+            f"trigger_price was {order.trigger_price}.",
+            OPENALGO,
+        )
+    return None

@@ -1,0 +1,428 @@
+"""The run itself: bars in order, the simulated exchange between them, the strategy at each close."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import islice
+from traceback import format_exc
+from typing import Any, Literal
+
+import numpy as np
+
+from tapeback.core.book import Book
+from tapeback.core.equity import EquityColumns, equity_columns
+from tapeback.core.order_simulator import OrderSimulator
+from tapeback.core.portfolio import Portfolio
+from tapeback.core.ports import CostPlan, Listener, Progress, StrategyPort
+from tapeback.core.rules import ExecutionRules
+from tapeback.core.timeline import EventQueue, Moment
+from tapeback.errors import DataError
+from tapeback.market import timeframes
+from tapeback.market.candles import Candles
+from tapeback.market.instruments import instrument_of
+from tapeback.models.candle import Candle
+from tapeback.models.order import Order
+from tapeback.utils.clock import midnight
+
+Status = Literal["completed", "failed", "cancelled"]
+_CHUNK = 4096
+_STEPS = 200
+_LIVE_DAY_PRODUCTS = ("MIS", "NRML", "CNC")
+_SANDBOX_DAY_PRODUCTS = ("MIS",)
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """An exception of the strategy: when, in which callback, its traceback."""
+
+    ts: int
+    callback: str
+    error: str
+    traceback: str
+
+
+@dataclass(slots=True)
+class RunRecord:
+    """What a run leaves behind; everything else is computed from it."""
+
+    status: Status
+    simulator: OrderSimulator
+    equity: EquityColumns
+    bars_done: int
+    bars_total: int
+    faults: list[Fault] = field(default_factory=list)
+
+
+class _Halt(BaseException):
+    """Ends the run from inside a callback's caller."""
+
+
+class BacktestEngine:
+    """Plays the bars of one or several series to one strategy on one account.
+
+    `series`: the first of a symbol's finest timeframe gives its prices, coarser ones are only
+    shown (T7). `progress(done, total)` is called at most about 200 times, in bars. `cancel()`
+    ends the run soon and keeps what was computed.
+    """
+
+    def __init__(
+        self,
+        series: Sequence[Candles],
+        rules: ExecutionRules,
+        portfolio: Portfolio,
+        costs: CostPlan,
+        *,
+        progress: Progress | None = None,
+    ) -> None:
+        self.series = tuple(series)
+        self.rules = rules
+        self.portfolio = portfolio
+        self.simulator = OrderSimulator(rules, portfolio, costs)
+        self.simulator.closed_at = self._closed_at
+        self.simulator.last_candle = self._last_candle
+        self.faults: list[Fault] = []
+        self._progress = progress
+        self._cancelled = False
+        self._strategy: StrategyPort | None = None
+        self._total = sum(len(candles) for candles in self.series)
+        self._done = 0
+        self._ts = 0
+        self._closed = [0] * len(self.series)
+        self._resampled: dict[tuple[str, str, str], Candles] = {}
+        self._finest = _finest(self.series)
+        for k in self._finest:
+            candles = self.series[k]
+            instrument = instrument_of(candles.symbol, candles.exchange)
+            book = Book(instrument, candles, rules)
+            self.simulator.books[candles.symbol, candles.exchange] = book
+        _set_leaders(list(self.simulator.books.values()))
+        self._shown = self._shown_series()
+
+    def run(self, strategy: StrategyPort, listener: Listener | None = None) -> RunRecord:
+        """Play all bars. A strategy's exception ends the run as `failed`, or is noted and passed
+        over (`continue_on_error`); Ctrl-C and `cancel()` end it as `cancelled`."""
+        self._strategy = strategy
+        if listener is not None:
+            self.simulator.listener = self._guarded(listener)
+        status: Status = "completed"
+        try:
+            self._call(strategy.on_start, "on_start")
+            if len(self.series) == 1:
+                self._run_single()
+            else:
+                self._run_many()
+            if self.rules.close_at_end:
+                self._close_positions()
+            self._call(strategy.on_end, "on_end")
+        except _Halt:
+            status = "cancelled" if self._cancelled else "failed"
+        except KeyboardInterrupt:
+            status = "cancelled"
+        self.simulator.walking = False
+        self._report()
+        return RunRecord(
+            status, self.simulator, self._equity(), self._done, self._total, self.faults
+        )
+
+    def cancel(self) -> None:
+        """End the run soon, with status `cancelled`."""
+        self._cancelled = True
+
+    @property
+    def now(self) -> int:
+        """The instant of the simulation, ns UTC."""
+        return self.simulator.instant()
+
+    def history(
+        self, count: int, symbol: str, exchange: str, timeframe: str | None = None
+    ) -> Candles:
+        """The last `count` closed bars; a coarser timeframe is built from the finest one."""
+        candles, closed = self._closed_series(symbol, exchange, timeframe)
+        return candles[max(0, closed - count) : closed]
+
+    def closed_candles(self, symbol: str, exchange: str, timeframe: str | None = None) -> Candles:
+        """All bars of an instrument that are closed by now."""
+        candles, closed = self._closed_series(symbol, exchange, timeframe)
+        return candles[:closed]
+
+    # Loops ---------------------------------------------------------------------------------
+
+    def _run_single(self) -> None:
+        candles = self.series[0]
+        book = next(iter(self.simulator.books.values()))
+        starts = candles.starts
+        total = len(candles)
+        step = max(64, min(_CHUNK, total // _STEPS))
+        sessions = iter([*candles.session_firsts.tolist(), total])
+        boundary = next(sessions)
+        for begin in range(0, total, step):
+            self._report()
+            end = min(begin + step, total)
+            rows = candles.rows(begin, end)
+            at = begin
+            while at < end:
+                if at == boundary:
+                    boundary = next(sessions)
+                    self._new_session(at > 0)
+                    book.session_opens = int(starts[at])
+                stop = min(end, boundary)
+                self._play(islice(rows, stop - at), at, book, candles)
+                at = stop
+
+    def _play(self, rows: Iterator[Candle], index: int, book: Book, candles: Candles) -> None:
+        """The hot loop: two comparisons decide whether a bar concerns the book at all."""
+        strategy = self._strategy
+        if strategy is None:
+            return
+        on_bar, closed = strategy.on_bar, self._closed
+        meet, events, deliver = self.simulator.meet, self.simulator.events, self.simulator.deliver
+        starts, ends = candles.starts, candles.ends
+        while True:
+            try:
+                for candle in rows:
+                    if candle.low <= book.gate_low or candle.high >= book.gate_high:
+                        meet(book, candle, int(starts[index]), int(ends[index]))
+                    index += 1
+                    closed[0] = index
+                    on_bar(candle)
+                    if events:
+                        deliver()
+                self._done = index
+                return
+            except Exception as error:
+                if self.simulator.walking:
+                    raise
+                self._done = index
+                self._fault("on_bar", error)
+
+    def _run_many(self) -> None:
+        simulator, strategy = self.simulator, self._strategy
+        if strategy is None:
+            return
+        iterators = [iter(candles) for candles in self.series]
+        ends = [candles.ends for candles in self.series]
+        starts = [candles.starts for candles in self.series]
+        books = [
+            simulator.books[c.symbol, c.exchange] if k in self._finest else None
+            for k, c in enumerate(self.series)
+        ]
+        current: list[Any] = [None] * len(self.series)
+        opened_count = [0] * len(self.series)
+        day, events = -1, simulator.events
+        every = max(1, self._total // _STEPS)
+        due = 0
+        for moment in EventQueue(self.series):
+            self._ts = moment.ts
+            self._close_bars(moment, books)
+            for k in moment.closings:
+                self._done += 1
+                if self._shown[k]:
+                    try:
+                        strategy.on_bar(current[k])
+                    except Exception as error:
+                        self._fault("on_bar", error)
+                    if events:
+                        simulator.deliver()
+            if moment.openings and moment.day != day:
+                self._new_session(day >= 0)
+                day = moment.day
+            opened = []
+            for k in moment.openings:
+                candle = current[k] = next(iterators[k])
+                i = opened_count[k]
+                opened_count[k] = i + 1
+                book = books[k]
+                if book is None:
+                    continue
+                if book.session_opens < midnight(day):
+                    book.session_opens = int(starts[k][i])
+                book.open_bar(candle, moment.ts, int(ends[k][i]))
+                if (
+                    candle.low <= book.gate_low or candle.high >= book.gate_high
+                ) and not book.dead(candle):
+                    opened.append(book)
+            self._walk(opened, moment)
+            if self._done >= due:
+                due = self._done + every
+                self._report()
+
+    def _close_bars(self, moment: Moment, books: list[Book | None]) -> None:
+        simulator = self.simulator
+        for k in moment.closings:
+            self._closed[k] += 1
+            book = books[k]
+            if book is not None and book.walked:
+                simulator.close_bar(book)
+        if simulator.active:
+            simulator.active = [book for book in simulator.active if book.walked]
+
+    def _walk(self, opened: list[Book], moment: Moment) -> None:
+        """Walk what has something to meet until the next bar opens or closes."""
+        simulator = self.simulator
+        if opened:
+            simulator.active += opened
+            simulator.open_bars(opened, moment.ts)
+        if simulator.summoned:
+            for book in simulator.summoned:
+                if book.arrivals and book.start < moment.ts < book.end:
+                    simulator.activate(book, moment.ts)
+            simulator.summoned.clear()
+        if simulator.active:
+            simulator.walking = True
+            simulator.now = moment.ts
+            simulator.walk(moment.until)
+            simulator.walking = False
+
+    def _new_session(self, expire: bool) -> None:
+        """DAY orders of the session before end (S3)."""
+        if expire and self.rules.fidelity != "none":
+            live = self.rules.fidelity == "live"
+            products = _LIVE_DAY_PRODUCTS if live else _SANDBOX_DAY_PRODUCTS
+            self.simulator.expire_day_orders(products)
+            if self.simulator.events:
+                self.simulator.deliver()
+
+    def _close_positions(self) -> None:
+        """Close what is open at the last closes (S4)."""
+        simulator = self.simulator
+        for position in list(self.portfolio.positions.values()):
+            if not position.quantity:
+                continue
+            book = simulator.books[position.symbol, position.exchange]
+            order = Order(
+                symbol=position.symbol,
+                exchange=position.exchange,
+                product=position.product,
+                action="SELL" if position.quantity > 0 else "BUY",
+                quantity=abs(position.quantity),
+                strategy="CLOSE_AT_END",
+            )
+            simulator.register(order)
+            if self.portfolio.margined:
+                self.portfolio.reserve(order, position, 0)
+            simulator.fill_at_last_close(book, order, "S4")
+        if simulator.events:
+            simulator.deliver()
+
+    # Strategy ------------------------------------------------------------------------------
+
+    def _call(self, callback: Callable[[], None], name: str) -> None:
+        try:
+            callback()
+        except Exception as error:
+            self._fault(name, error)
+        if self.simulator.events:
+            self.simulator.deliver()
+
+    def _guarded(self, listener: Listener) -> Listener:
+        def listen(order: Order) -> None:
+            try:
+                listener(order)
+            except Exception as error:
+                self._fault("on_order_update", error)
+
+        return listen
+
+    def _fault(self, callback: str, error: Exception) -> None:
+        what = f"{type(error).__name__}: {error}"
+        self.faults.append(Fault(self.now, callback, what, format_exc()))
+        if not self.rules.continue_on_error:
+            raise _Halt from error
+
+    # State ---------------------------------------------------------------------------------
+
+    def _closed_at(self) -> int:
+        if len(self.series) > 1:
+            return self._ts or min(int(s.starts[0]) for s in self.series if len(s))
+        candles, index = self.series[0], self._closed[0] - 1
+        return int(candles.ends[index]) if index >= 0 else int(candles.starts[0])
+
+    def _last_candle(self, book: Book) -> Candle | None:
+        candles = book.candles
+        for k in self._finest:
+            if self.series[k] is candles:
+                return candles[self._closed[k] - 1] if self._closed[k] else None
+        return None
+
+    def _closed_series(
+        self, symbol: str, exchange: str, timeframe: str | None
+    ) -> tuple[Candles, int]:
+        name = timeframes.normalise(timeframe) if timeframe else None
+        for k, candles in enumerate(self.series):
+            if (candles.symbol, candles.exchange) == (symbol, exchange) and name in (
+                None,
+                candles.timeframe,
+            ):
+                return candles, self._closed[k]
+        book = self.simulator.books.get((symbol, exchange))
+        if book is None or name is None:
+            known = ", ".join(candles.series.name for candles in self.series)
+            raise DataError(f"no candles of {symbol}:{exchange} in this run, only {known}.")
+        key = (symbol, exchange, name)
+        candles = self._resampled.get(key) or book.candles.resample(name)
+        self._resampled[key] = candles
+        return candles, int(np.searchsorted(candles.ends, self.now, side="right"))
+
+    def _shown_series(self) -> list[bool]:
+        """Whether the strategy sees a series' bars; in `lower_timeframe` the finest ones only
+        tell what happened inside the coarser."""
+        if self.rules.intrabar != "lower_timeframe":
+            return [True] * len(self.series)
+        shown = [k not in self._finest for k in range(len(self.series))]
+        for k in self._finest:
+            candles = self.series[k]
+            key = (candles.symbol, candles.exchange)
+            if not any(
+                shown[j] and (s.symbol, s.exchange) == key for j, s in enumerate(self.series)
+            ):
+                raise DataError(
+                    f"intrabar lower_timeframe needs a finer series beside {candles.series.name}.",
+                    remedy="Pass finer candles of the same symbol too, or choose another mode.",
+                )
+        return shown
+
+    def _equity(self) -> EquityColumns:
+        played = [
+            (self.series[k], self._closed[k], self.simulator.books[key])
+            for k, key in (
+                (k, (self.series[k].symbol, self.series[k].exchange)) for k in self._finest
+            )
+        ]
+        marks = [(candles[:count], book.instrument) for candles, count, book in played]
+        return equity_columns(self.portfolio.initial, marks, self.simulator.fills)
+
+    def _report(self) -> None:
+        if self._progress is not None:
+            self._progress(self._done, self._total)
+        if self._cancelled:
+            raise _Halt
+
+
+def _finest(series: Sequence[Candles]) -> tuple[int, ...]:
+    """Index of the finest series of each symbol, in the order of their first appearance."""
+    best: dict[tuple[str, str], int] = {}
+    for k, candles in enumerate(series):
+        key = (candles.symbol, candles.exchange)
+        length = timeframes.duration(candles.timeframe)
+        if key not in best or length < timeframes.duration(series[best[key]].timeframe):
+            best[key] = k
+    return tuple(best.values())
+
+
+def _set_leaders(books: list[Book]) -> None:
+    """Let derivatives follow the order of extremes of their underlying (T3b)."""
+    groups: dict[str, list[Book]] = {}
+    for book in books:
+        groups.setdefault(book.instrument.underlying, []).append(book)
+    ranks = {"index": 0, "equity": 0, "future": 1, "option": 2}
+    for group in groups.values():
+        leader = min(group, key=lambda book: ranks[book.instrument.kind])
+        if leader.instrument.kind == "option":
+            continue
+        for book in group:
+            if book is not leader and book.instrument.kind != "equity":
+                book.leader = leader
+                book.opposed = book.instrument.option_type == "PE"
+
+

@@ -1,0 +1,29 @@
+"""What the simulation needs from outside, as protocols."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Protocol
+
+from tapeback.models.candle import Candle
+from tapeback.models.order import Order
+
+
+class CostPlan(Protocol):
+    """What an execution costs."""
+
+    def charge(self, action: str, value: int) -> int:
+        """Charges in money units of an execution of `value` money units."""
+        ...
+
+
+class StrategyPort(Protocol):
+    """What the engine calls on a strategy."""
+
+    def on_start(self) -> None: ...
+    def on_bar(self, candle: Candle) -> None: ...
+    def on_end(self) -> None: ...
+
+
+Listener = Callable[[Order], None]
+Progress = Callable[[int, int], None]

@@ -1,0 +1,104 @@
+"""Round trips from fills: entry orders matched first in, first out with exit orders (A2)."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Sequence
+
+from tapeback.models.fill import Fill
+from tapeback.models.trade import Trade
+from tapeback.utils.money import RUPEE
+
+
+class _Lot:
+    """What is still open of one entry order."""
+
+    __slots__ = ("fees", "long", "order_id", "quantity", "ts", "value")
+
+    def __init__(self, fill: Fill, quantity: int, price: int, fees: int, long: bool) -> None:
+        self.quantity = quantity
+        self.value = quantity * price
+        self.fees = fees
+        self.ts = fill.ts
+        self.order_id = fill.order_id
+        self.long = long
+
+
+class _Match:
+    """What one entry order and one exit order share, growing fill by fill."""
+
+    __slots__ = ("entry_value", "exit_value", "fees", "fill", "lot", "quantity")
+
+    def __init__(self, lot: _Lot) -> None:
+        self.lot = lot
+        self.quantity = self.entry_value = self.exit_value = self.fees = 0
+
+    def add(self, fill: Fill, quantity: int, price: int, fees: int) -> None:
+        """Match `quantity` of the lot with a fill at `price`, which paid `fees` for it."""
+        lot = self.lot
+        if quantity == lot.quantity:
+            value, paid = lot.value, lot.fees
+        else:
+            value = lot.value * quantity // lot.quantity
+            paid = lot.fees * quantity // lot.quantity
+        lot.quantity -= quantity
+        lot.value -= value
+        lot.fees -= paid
+        self.fill = fill
+        self.quantity += quantity
+        self.entry_value += value
+        self.exit_value += quantity * price
+        self.fees += fees + paid
+
+
+def match_trades(fills: Sequence[Fill]) -> list[Trade]:
+    """Trades in the order in which they were closed; what is still open makes none.
+
+    Positions of one symbol in different products are matched apart. Money is split in whole
+    units, so the trades' profits and fees add up to those of the matched fills.
+    """
+    queues: dict[tuple[str, str, str], deque[_Lot]] = {}
+    last: dict[tuple[str, str, str], _Match] = {}
+    matches: list[_Match] = []
+    for fill in fills:
+        key = (fill.symbol, fill.exchange, fill.product)
+        queue = queues.get(key)
+        if queue is None:
+            queue = queues[key] = deque()
+        long = fill.side == "BUY"
+        price, left, fees = round(fill.price * RUPEE), fill.quantity, round(fill.charges * RUPEE)
+        while left and queue and queue[0].long is not long:
+            lot = queue[0]
+            quantity = min(left, lot.quantity)
+            match = last.get(key)
+            if match is None or match.lot is not lot or match.fill.order_id != fill.order_id:
+                match = last[key] = _Match(lot)
+                matches.append(match)
+            share = fees if quantity == left else fees * quantity // left
+            match.add(fill, quantity, price, share)
+            left -= quantity
+            fees -= share
+            if not lot.quantity:
+                queue.popleft()
+        if left:
+            if queue and queue[-1].order_id == fill.order_id:
+                newest = queue[-1]
+                newest.quantity += left
+                newest.value += left * price
+                newest.fees += fees
+            else:
+                queue.append(_Lot(fill, left, price, fees, long))
+    return [_trade(number, match) for number, match in enumerate(matches, 1)]
+
+
+def _trade(number: int, match: _Match) -> Trade:
+    lot, fill = match.lot, match.fill
+    gained = match.exit_value - match.entry_value
+    pnl = (gained if lot.long else -gained) - match.fees
+    whole = match.quantity * RUPEE
+    return Trade(
+        f"T{number:06d}", fill.symbol, fill.exchange, fill.product, lot.ts, fill.ts,
+        match.entry_value / whole, match.exit_value / whole, match.quantity,
+        "BUY" if lot.long else "SELL", pnl / RUPEE, 100.0 * pnl / match.entry_value,
+        match.fees / RUPEE, lot.order_id, fill.order_id,
+    )  # fmt: skip

@@ -1,0 +1,43 @@
+"""Reading `--data`: a file, a file of a named series, or synthetic bars."""
+
+from __future__ import annotations
+
+import re
+
+import msgspec
+
+from tapeback.errors import ConfigError
+from tapeback.models.data_file import parse_data_file
+
+_SERIES_ALONE = re.compile(r"[^:=/\\.]+:[^:=/\\.]+:[^:=/\\.]+")
+_REMEDY = "Write SYMBOL:EXCHANGE:TIMEFRAME=FILE, FILE or synthetic."
+
+
+class DataArgument(msgspec.Struct, frozen=True, kw_only=True):
+    """A source of data: a path, or `synthetic`. Symbol, exchange and timeframe are in their one
+    spelling, `None` where the argument leaves them to the settings."""
+
+    source: str
+    symbol: str | None = None
+    exchange: str | None = None
+    timeframe: str | None = None
+
+    @property
+    def synthetic(self) -> bool:
+        return self.source == "synthetic"
+
+
+def parse_data_argument(text: str) -> DataArgument:
+    """The source that `SYMBOL:EXCHANGE:TIMEFRAME=FILE`, `FILE` or `synthetic` names; synthetic
+    may stand for FILE.
+
+    Nothing is opened. A file that is called `synthetic` is written `./synthetic`. Raises
+    ConfigError with the text and what is wrong with it.
+    """
+    if _SERIES_ALONE.fullmatch(text):
+        raise ConfigError(f"--data {text!r}: names a series but no file.", remedy=_REMEDY)
+    try:
+        path, symbol, exchange, timeframe = parse_data_file(text)
+    except ValueError as error:
+        raise ConfigError(f"--data {text!r}: {error}.", remedy=_REMEDY) from None
+    return DataArgument(source=path, symbol=symbol, exchange=exchange, timeframe=timeframe)

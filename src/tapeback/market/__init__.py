@@ -1,0 +1,1 @@
+"""Markets as facts: candles, sessions, instruments and the rules of Indian exchanges."""

@@ -1,0 +1,38 @@
+"""What is held."""
+
+from __future__ import annotations
+
+import msgspec
+
+from tapeback.utils.money import to_rupees
+
+
+class Position(msgspec.Struct, gc=False):
+    """The net position of one symbol in one product. `quantity` is signed; `cost` is the signed
+    cost of what is open and `realised` the profit taken before charges, `margin` what it blocks, all in money
+    units; `resting_buys` and `resting_sells` are the quantities of its resting orders."""
+
+    symbol: str
+    exchange: str
+    product: str
+    quantity: int = 0
+    cost: int = 0
+    realised: int = 0
+    margin: int = 0
+    resting_buys: int = 0
+    resting_sells: int = 0
+    last_price: float = 0.0
+
+    @property
+    def average_price(self) -> float:
+        """Average price of what is open, 0.0 when flat."""
+        return to_rupees(self.cost) / self.quantity if self.quantity else 0.0
+
+    @property
+    def unrealised_pnl(self) -> float:
+        """Profit of what is open at `last_price`, in rupees, before charges."""
+        return self.quantity * self.last_price - to_rupees(self.cost)
+
+    @property
+    def realised_pnl(self) -> float:
+        return to_rupees(self.realised)

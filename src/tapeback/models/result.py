@@ -1,0 +1,197 @@
+"""Everything that a run leaves behind."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Any, overload
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+
+from tapeback.models.fill import Fill
+from tapeback.models.finding import Finding, Origin
+from tapeback.models.metrics import PerformanceMetrics
+from tapeback.models.order import Order
+from tapeback.models.position import Position
+from tapeback.models.trade import Trade
+from tapeback.utils.clock import to_ist
+
+
+class EquityPoint(msgspec.Struct, frozen=True, gc=False):
+    """Equity at a bar's close, its fills included. `drawdown` is rupees below the peak so far,
+    `drawdown_pct` the same in per cent of the peak; both are zero or negative."""
+
+    ts: int
+    equity: float
+    drawdown: float
+    drawdown_pct: float
+
+    @property
+    def timestamp(self) -> datetime:
+        """The close of the bar, aware, Asia/Kolkata."""
+        return to_ist(self.ts)
+
+
+class EquityCurve(Sequence[EquityPoint]):
+    """Equity after each bar as columns: `ts` int64 ns UTC, `equity` float64 rupees."""
+
+    def __init__(
+        self, ts: npt.NDArray[np.int64], equity: npt.NDArray[np.float64], initial: float
+    ) -> None:
+        self.ts = ts
+        self.equity = equity
+        peak = np.maximum.accumulate(np.maximum(equity, initial)) if len(equity) else equity
+        self.drawdown = equity - peak
+        self.drawdown_pct = 100.0 * self.drawdown / peak
+
+    def __len__(self) -> int:
+        return len(self.ts)
+
+    @overload
+    def __getitem__(self, index: int) -> EquityPoint: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[EquityPoint]: ...
+    def __getitem__(self, index: int | slice) -> EquityPoint | list[EquityPoint]:
+        if isinstance(index, slice):
+            return [self[i] for i in range(*index.indices(len(self)))]
+        return EquityPoint(
+            int(self.ts[index]),
+            float(self.equity[index]),
+            float(self.drawdown[index]),
+            float(self.drawdown_pct[index]),
+        )
+
+    def __iter__(self) -> Iterator[EquityPoint]:
+        columns = (self.ts, self.equity, self.drawdown, self.drawdown_pct)
+        return map(EquityPoint, *(column.tolist() for column in columns))
+
+
+class AmbiguousBar(msgspec.Struct, frozen=True, gc=False):
+    """A bar that could not tell which of several orders it would have filled (T3)."""
+
+    ts: int
+    symbol: str
+
+    @property
+    def timestamp(self) -> datetime:
+        return to_ist(self.ts)
+
+
+class Shortfall(msgspec.Struct, frozen=True, gc=False):
+    """A date on which the account had less than its positions and orders block; `amount` is the
+    worst of that date, in rupees."""
+
+    date: str
+    amount: float
+
+
+class StrategyFault(msgspec.Struct, frozen=True, gc=False):
+    """An exception that the strategy raised: when, in which callback, and its traceback."""
+
+    ts: int
+    callback: str
+    error: str
+    traceback: str
+
+    @property
+    def timestamp(self) -> datetime:
+        return to_ist(self.ts)
+
+
+class Bounds(msgspec.Struct, frozen=True, gc=False):
+    """The net result, in rupees, under the kinder and the harsher reading of the bars.
+
+    `favourable` fills first what helps, touches included; `adverse` fills first what hurts, limits
+    only when price passes them, with harsh slippage.
+    """
+
+    adverse: float
+    favourable: float
+
+
+@dataclass(frozen=True, slots=True)
+class RunInfo:
+    """What differs between two identical runs."""
+
+    run_id: str
+    created_at: datetime
+    execution_time: float
+    host: str
+    paths: dict[str, str]
+
+
+@dataclass(frozen=True)
+class BacktestResult:
+    """The result of a run. Rows are objects with attributes, their times aware in Asia/Kolkata.
+
+    `status` is `completed`, `failed` (the strategy raised) or `cancelled`; whatever was computed
+    is here in each case. Everything but `run` is the same, to the byte, for the same settings,
+    data and code.
+    """
+
+    status: str
+    symbol: str
+    exchange: str
+    timeframe: str
+    start_time: datetime | None
+    end_time: datetime | None
+    trades: tuple[Trade, ...]
+    orders: tuple[Order, ...]
+    fills: tuple[Fill, ...]
+    equity_curve: EquityCurve
+    metrics: PerformanceMetrics
+    open_positions: tuple[Position, ...]
+    ambiguous_bars: tuple[AmbiguousBar, ...]
+    touch_misses: int
+    shortfalls: tuple[Shortfall, ...]
+    faults: tuple[StrategyFault, ...]
+    modifications: tuple[tuple[int, str, str], ...]
+    origins: tuple[tuple[str, Origin], ...]
+    strategy_state: dict[str, Any]
+    total_candles: int
+    processed_candles: int
+    manifest: dict[str, Any]
+    run: RunInfo
+    bounds: Bounds | None = None
+    notes: tuple[str, ...] = field(default=())
+
+    @property
+    def executions(self) -> tuple[Fill, ...]:
+        """Every execution: the same as `fills`."""
+        return self.fills
+
+    @property
+    def thin_fills(self) -> tuple[Fill, ...]:
+        """Fills beyond their bar's share of volume."""
+        return tuple(fill for fill in self.fills if fill.thin)
+
+    @property
+    def refused_orders(self) -> tuple[Order, ...]:
+        """Orders that were rejected, with their reasons."""
+        return tuple(order for order in self.orders if order.status == "rejected")
+
+    @property
+    def synthetic(self) -> bool:
+        """Whether any of the candles were made up."""
+        return any(origin.synthetic for _, origin in self.origins)
+
+    @property
+    def findings(self) -> tuple[Finding, ...]:
+        """What was noticed about the data of all series."""
+        return tuple(finding for _, origin in self.origins for finding in origin.findings)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The whole result as JSON-able values, without NaN or infinity."""
+        from tapeback.report.document import result_document
+
+        return result_document(self)
+
+    def save(self, directory: str | Path) -> dict[str, Path]:
+        """Write `result.json`, the CSV files and `manifest.json` into a folder; their paths."""
+        from tapeback.report.export import write_result
+
+        return write_result(self, Path(directory))

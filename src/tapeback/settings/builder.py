@@ -1,0 +1,66 @@
+"""Settings from Python keywords."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import ValidationError
+
+from tapeback.errors import did_you_mean
+from tapeback.models.config import AppConfig, BacktestConfig, ExecutionConfig
+from tapeback.settings.document import Document, KeyPath, Mark
+from tapeback.settings.problems import Problem, Problems, problems_of
+from tapeback.utils.secrets import register_secrets
+
+_PATHS: dict[str, KeyPath] = {
+    **{name: ("backtest", name) for name in BacktestConfig.model_fields},
+    **{name: ("execution", name) for name in ExecutionConfig.model_fields},
+    "costs": ("costs",),
+}
+
+
+def build_config(base: AppConfig | None = None, /, **settings: Any) -> AppConfig:
+    """`base` (the defaults, when None) with some settings of a run replaced.
+
+    `settings` are the keys of the sections `backtest` and `execution` and `costs`, each by its
+    bare name: `initial_cash=500_000, slippage="none", participation=None`.
+    Raises ConfigError with every problem as `name: reason`.
+    """
+    config = base if base is not None else AppConfig()
+    problems = Problems()
+    sections: dict[str, Any] = {}
+    marks: dict[KeyPath, Mark] = {}
+    for name, value in settings.items():
+        path = _PATHS.get(name)
+        if path is None:
+            near = did_you_mean(name, tuple(_PATHS)) or f"; known here: {', '.join(_PATHS)}"
+            problems.add(Problem(Mark(""), (name,), f"unknown setting{near}"))
+            continue
+        marks[path] = Mark(name)
+        if len(path) == 1:
+            sections[name] = value
+        else:
+            section, key = str(path[0]), path[1]
+            kept = sections.setdefault(section, _set_values(config, section))
+            kept[key] = value
+    checked = _checked(sections, marks, problems)
+    register_secrets(config.secrets())
+    replaced = {".".join(map(str, path)) for path in marks}
+    places = {path: place for path, place in config.places.items() if path not in replaced}
+    update = {section: getattr(checked, section) for section in sections}
+    return config.model_copy(update=update).placed(places)
+
+
+def _set_values(config: AppConfig, section: str) -> dict[str, Any]:
+    values: dict[str, Any] = getattr(config, section).model_dump(exclude_unset=True)
+    return values
+
+
+def _checked(sections: dict[str, Any], marks: dict[KeyPath, Mark], problems: Problems) -> AppConfig:
+    try:
+        config = AppConfig.model_validate(sections)
+    except ValidationError as error:
+        problems_of(error, Document(sections, marks), problems)
+        config = AppConfig()
+    problems.raise_any()
+    return config

@@ -1,0 +1,1 @@
+"""Strategies: the native base class, adapters for live bots, and where to find them."""

@@ -1,0 +1,1 @@
+"""Small tools on the standard library alone."""
