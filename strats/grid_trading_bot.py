@@ -45,6 +45,21 @@ PARAMETERS = (
     "initial_position_strategy",
 )
 
+SAVED = (
+    "session_date",
+    "tick_size",
+    "lot_size",
+    "grid_center_price",
+    "grid_upper_bound",
+    "grid_lower_bound",
+    "buy_levels",
+    "sell_levels",
+    "total_trades",
+    "grid_resets",
+    "current_position",
+    "is_active",
+)
+
 
 class GridTradingBot(OpenAlgoBot):
     """Trades `grid_levels` orders a side, `grid_spacing_pct` per cent apart.
@@ -171,7 +186,6 @@ class GridTradingBot(OpenAlgoBot):
         center = center_price or self.get_current_price()
         if center is None or not self.cancel_all_orders():
             return False
-        self._learn_steps(center)
         self._lay_levels(center)
         self.session_date = self.now().date().isoformat()
         self._changed = True
@@ -258,19 +272,12 @@ class GridTradingBot(OpenAlgoBot):
         state = {
             "symbol": self.symbol,
             "exchange": self.exchange,
-            "session_date": self.session_date,
-            "grid_center_price": self.grid_center_price,
-            "grid_upper_bound": self.grid_upper_bound,
-            "grid_lower_bound": self.grid_lower_bound,
+            **{name: getattr(self, name) for name in SAVED},
             "buy_orders": self.buy_orders,
             "sell_orders": self.sell_orders,
             "filled_orders": self.filled_orders,
             "pending_orders": self.pending_orders,
-            "total_trades": self.total_trades,
             "total_profit": self.total_profit,
-            "grid_resets": self.grid_resets,
-            "current_position": self.current_position,
-            "is_active": self.is_active,
             "last_update": self.now().isoformat(),
         }
         write_state(Path(self.state_file), state)
@@ -280,16 +287,7 @@ class GridTradingBot(OpenAlgoBot):
         state = read_state(Path(self.state_file), self.symbol, self.exchange)
         if state is None:
             return False
-        for name in (
-            "session_date",
-            "grid_center_price",
-            "grid_upper_bound",
-            "grid_lower_bound",
-            "total_trades",
-            "grid_resets",
-            "current_position",
-            "is_active",
-        ):
+        for name in SAVED:
             setattr(self, name, state.get(name, getattr(self, name)))
         self._restore(state.get("pending_orders", {}), state.get("filled_orders", []))
         return True
@@ -377,6 +375,7 @@ class GridTradingBot(OpenAlgoBot):
 
     def _on_tick(self, price: float, rounding: Callable[[float], int] = round) -> float:
         """The nearest price on the tick, or the next one up or down with `math.ceil`, `floor`."""
+        self._learn_steps(price)
         steps = round(price / self.tick_size, 6)
         return round(rounding(steps) * self.tick_size, 4)
 

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import importlib
+import sys
+import warnings
 from math import isnan
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -44,8 +49,27 @@ def bot_rule(frame: pd.DataFrame, period: int, multiplier: float) -> pd.DataFram
     )
 
 
-def assert_equal_bar_by_bar(frame: pd.DataFrame, period: int, multiplier: float) -> list[str]:
-    expected = bot_rule(frame, period, multiplier)
+@pytest.fixture(scope="module")
+def bot() -> Any:
+    """The class of the bot that users run; what its import brought in is put away again."""
+    known = set(sys.modules)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # the SDK's own imports
+        try:
+            module = importlib.import_module("strats.supertrend_trading_bot")
+        except ImportError as missing:
+            pytest.skip(f"needs the OpenAlgo SDK (extra live): {missing}")
+    for name in set(sys.modules) - known:
+        if name.split(".")[0] in ("openalgo", "strats"):
+            del sys.modules[name]
+    return module.SupertrendTradingBot
+
+
+def assert_equal_bar_by_bar(
+    frame: pd.DataFrame, period: int, multiplier: float, expected: pd.DataFrame | None = None
+) -> list[str]:
+    if expected is None:
+        expected = bot_rule(frame, period, multiplier)
     twin = BotSupertrend(period, multiplier)
     for bar, row in zip(frame.itertuples(), expected.itertuples(), strict=True):
         assert twin.update(bar.high, bar.low, bar.close) == row.direction == twin.direction
@@ -88,6 +112,24 @@ def test_equal_on_real_bars(shared_data: Path) -> None:
     path = shared_data / "market" / "RELIANCE_15m_vol_2019_2023.csv"
     frame = pd.read_csv(path, nrows=5_000).rename(columns=str.lower)
     directions = assert_equal_bar_by_bar(frame[["high", "low", "close"]], 10, 3.0)
+    assert {"up", "down"} == set(directions)
+
+
+@pytest.mark.parametrize(("period", "multiplier"), [(10, 3.0), (7, 2.0), (14, 1.5)])
+def test_defect_36_equal_to_the_shipped_bot_on_real_bars(
+    shared_data: Path, bot: Any, period: int, multiplier: float
+) -> None:
+    path = shared_data / "market" / "RELIANCE_15m_vol_2019_2023.csv"
+    frame = pd.read_csv(path, nrows=5_000).rename(columns=str.lower)[["high", "low", "close"]]
+    settings = SimpleNamespace(atr_period=period, atr_multiplier=multiplier)
+    columns = {
+        "supertrend": "value",
+        "supertrend_direction": "direction",
+        "final_upper": "upper",
+        "final_lower": "lower",
+    }
+    theirs = bot.calculate_supertrend(settings, frame.copy()).rename(columns=columns)
+    directions = assert_equal_bar_by_bar(frame, period, multiplier, theirs)
     assert {"up", "down"} == set(directions)
 
 

@@ -138,7 +138,7 @@ def test_rsi_of_a_price_that_only_rises_is_100_and_of_one_that_only_falls_0() ->
 
 @pytest.mark.parametrize("period", [0, -3, 2.5, True])
 def test_defect_78_a_period_that_cannot_be_is_refused(period: object) -> None:
-    with pytest.raises(ConfigError, match="period is .* whole number of 1 or more"):
+    with pytest.raises(ConfigError, match=r"period is .* whole number of 1 or more"):
         indicators.Supertrend(period, 3.0)  # type: ignore[arg-type]
     with pytest.raises(ConfigError, match="SMA: period"):
         indicators.sma([1.0, 2.0], period)  # type: ignore[arg-type]

@@ -139,6 +139,9 @@ def test_defect_31_the_risk_free_rate_is_0_unless_set_and_spread_over_252_sessio
     assert free.volatility is not None
     assert free.sharpe_ratio - charged.sharpe_ratio == pytest.approx(6.3 / free.volatility)
     assert charged.risk_free_pct == 6.3
+    assert free.sortino_ratio is not None
+    assert charged.sortino_ratio is not None
+    assert charged.sortino_ratio < free.sortino_ratio
 
 
 def test_defect_32_days_keep_their_fraction(calculate: Calculate) -> None:
@@ -296,6 +299,14 @@ def test_the_benchmark_starts_when_it_first_traded(calculate: Calculate) -> None
     assert ours.beta == pytest.approx(1.0)
     assert ours.alpha_pct == pytest.approx(0.0)
     assert calculate(equity).beta is None
+
+
+def test_alpha_is_measured_against_the_risk_free_rate(calculate: Calculate) -> None:
+    idle = calculate(
+        [100.0] * 4, benchmark_close=np.array([50.0, 51.0, 50.5, 52.0]), risk_free_pct=6.3
+    )
+    assert idle.beta == 0.0
+    assert idle.alpha_pct == pytest.approx(((1 - 0.063 / 252) ** 252 - 1) * 100)
 
 
 def test_exposure_is_the_share_of_bars_in_the_market(calculate: Calculate) -> None:

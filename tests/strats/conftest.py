@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
+import importlib
 import importlib.util
 import json
-import logging
 import sys
 import threading
-import time
 import warnings
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta, timezone, tzinfo
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from types import ModuleType, SimpleNamespace
+from types import SimpleNamespace
 from typing import Any, ClassVar
 
 import pytest
@@ -56,7 +55,8 @@ class Broker:
         self.moment += timedelta(minutes=minutes)
         self.ltp = price
         for order in [order for order in self.orders.values() if order["order_status"] in OPEN]:
-            reached = price <= order["price"] if order["action"] == "BUY" else price >= order["price"]
+            beyond = price - order["price"]
+            reached = beyond <= 0 if order["action"] == "BUY" else beyond >= 0
             if order["pricetype"] == "MARKET":
                 if not self.hang:
                     self.fill(order["orderid"], order["pending_quantity"], price)
@@ -163,7 +163,8 @@ class Broker:
         return ok(data={"orders": [self._row(order) for order in reversed(self.orders.values())]})
 
     def _tradebook(self, _: dict[str, Any]) -> tuple[int, dict[str, Any]]:
-        return ok(data=[{**trade, "average_price": f"{trade['average_price']:,.2f}"} for trade in self.trades])
+        rows = [{**row, "average_price": f"{row['average_price']:,.2f}"} for row in self.trades]
+        return ok(data=rows)
 
     def _openposition(self, ask: dict[str, Any]) -> tuple[int, dict[str, Any]]:
         return ok(quantity=str(self.positions.get(ask["product"], 0)))
@@ -189,5 +190,117 @@ def ok(**fields: Any) -> tuple[int, dict[str, Any]]:
     return 200, {**fields, "status": "success"}
 
 
-def error(message: str) -> tuple[int, dict[str, Any]]:
-    return 400, {"message": message, "status": "error"}[1] if False else {"message": message, "status": "error"}
+def error(message: str) -> dict[str, Any]:
+    return {"message": message, "status": "error"}
+
+
+class Handler(BaseHTTPRequestHandler):
+    """POST /api/v1/<call> of whatever broker the server carries at the moment."""
+
+    broker: ClassVar[Broker]
+
+    def do_POST(self) -> None:
+        ask = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        code, reply = self.broker.answer(self.path.rstrip("/").rsplit("/", 1)[-1], ask)
+        body = json.dumps(reply, sort_keys=True).encode()
+        self.send_response(code)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_: Any) -> None:
+        """Silent: a test's output is its own."""
+
+
+@pytest.fixture(scope="session")
+def server() -> Iterator[str]:
+    with (
+        ThreadingHTTPServer(("127.0.0.1", 0), Handler) as httpd,
+        pytest.MonkeyPatch.context() as env,
+    ):
+        env.setenv("NO_PROXY", "127.0.0.1")
+        thread = threading.Thread(target=httpd.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        yield f"http://127.0.0.1:{httpd.server_port}"
+        httpd.shutdown()
+        thread.join()
+
+
+@pytest.fixture(scope="session")
+def bots() -> SimpleNamespace:
+    """The bots' modules on the real SDK, whatever stands in for it elsewhere in this process."""
+    if importlib.util.find_spec("openalgo") is None:
+        pytest.skip("needs the OpenAlgo SDK (extra live)")
+    ours = ("openalgo", "strats")
+    aside = {
+        name: sys.modules.pop(name) for name in list(sys.modules) if name.split(".")[0] in ours
+    }
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # the SDK's own imports
+            found = {name: importlib.import_module(f"strats.{name}") for name in MODULES}
+    finally:
+        for name in [name for name in sys.modules if name.split(".")[0] in ours]:
+            del sys.modules[name]
+        sys.modules.update(aside)
+    return SimpleNamespace(**found)
+
+
+@pytest.fixture
+def broker(bots: SimpleNamespace, monkeypatch: pytest.MonkeyPatch) -> Broker:
+    """A fresh account; the bots' clock shows the account's moment."""
+    account = Broker()
+    Handler.broker = account
+
+    class Clock(datetime):
+        @classmethod
+        def now(cls, tz: tzinfo | None = None) -> Any:
+            return account.moment.astimezone(tz)
+
+    monkeypatch.setattr(bots.openalgo_bot, "datetime", Clock)
+    monkeypatch.setattr(bots.openalgo_bot, "RATE_PAUSE", 0)
+    return account
+
+
+@pytest.fixture
+def grid(bots: SimpleNamespace, broker: Broker, server: str, tmp_path: Path) -> Callable[..., Any]:
+    """A grid bot of three levels a side, 1 % apart, ten shares a level at about 100."""
+
+    def build(**parameters: Any) -> Any:
+        chosen = {
+            "grid_levels": 3,
+            "order_amount": 1050,
+            "state_file": str(tmp_path / "grid.json"),
+            **parameters,
+        }
+        return bots.grid_trading_bot.GridTradingBot("key", server, **chosen)
+
+    return build
+
+
+@pytest.fixture
+def supertrend(
+    bots: SimpleNamespace, broker: Broker, server: str, tmp_path: Path
+) -> Callable[..., Any]:
+    """A Supertrend bot that buys ten shares at 100."""
+
+    def build(**parameters: Any) -> Any:
+        chosen = {
+            "max_order_amount": 1000,
+            "state_file": str(tmp_path / "supertrend.json"),
+            **parameters,
+        }
+        return bots.supertrend_trading_bot.SupertrendTradingBot("key", "RELIANCE", server, **chosen)
+
+    return build
+
+
+@pytest.fixture
+def sleeping(bots: SimpleNamespace, monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """Replaces the live loop's sleep: `sleeping(bot_step)` calls it with the seconds asked for."""
+
+    def install(step: Callable[[float], None]) -> None:
+        monkeypatch.setattr(bots.openalgo_bot, "time", SimpleNamespace(sleep=step))
+
+    return install

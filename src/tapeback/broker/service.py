@@ -256,7 +256,7 @@ class BrokerService:
     def _block(self, order: Order, book: Book) -> Refusal | None:
         """Check shares and funds, and block the margin of an order that may go (S2)."""
         portfolio = self.portfolio
-        position = portfolio.position(order.symbol, order.exchange, order.product)
+        position = book.position(order.product)
         if order.product == "CNC" and order.action == "SELL":
             free = position.quantity - position.resting_sells
             if order.quantity > free:
@@ -375,7 +375,7 @@ class BrokerService:
         return None
 
     def _after_close(self, order: Order) -> bool:
-        now = self.simulator.instant()
+        now = self.simulator.now
         return now == session_of(day_number(now - 1), order.exchange)[1]
 
 

@@ -79,22 +79,19 @@ class BacktestEngine:
         self.rules = rules
         self.portfolio = portfolio
         self.simulator = OrderSimulator(rules, portfolio, costs)
-        self.simulator.closed_at = self._closed_at
-        self.simulator.last_candle = self._last_candle
+        self.simulator.on_fault = self._fault
         self.faults: list[Fault] = []
         self._progress = progress
         self._cancelled = False
         self._strategy: StrategyPort | None = None
         self._total = sum(len(candles) for candles in self.series)
         self._done = 0
-        self._ts = 0
-        self._closed = [0] * len(self.series)
         self._resampled: dict[tuple[str, str, str], Candles] = {}
         self._finest = _finest(self.series)
         for k in self._finest:
             candles = self.series[k]
             instrument = instrument_of(candles.symbol, candles.exchange)
-            book = Book(instrument, candles, rules)
+            book = Book(instrument, candles, rules, portfolio)
             self.simulator.books[candles.symbol, candles.exchange] = book
         _set_leaders(list(self.simulator.books.values()))
         self._shown = self._shown_series()
@@ -103,8 +100,8 @@ class BacktestEngine:
         """Play all bars. A strategy's exception ends the run as `failed`, or is noted and passed
         over (`continue_on_error`); Ctrl-C and `cancel()` end it as `cancelled`."""
         self._strategy = strategy
-        if listener is not None:
-            self.simulator.listener = self._guarded(listener)
+        self.simulator.listener = listener
+        self.simulator.now = min(int(candles.starts[0]) for candles in self.series if len(candles))
         status: Status = "completed"
         try:
             self._call(strategy.on_start, "on_start")
@@ -132,7 +129,7 @@ class BacktestEngine:
     @property
     def now(self) -> int:
         """The instant of the simulation, ns UTC."""
-        return self.simulator.instant()
+        return self.simulator.now
 
     def history(
         self, count: int, symbol: str, exchange: str, timeframe: str | None = None
@@ -151,8 +148,7 @@ class BacktestEngine:
     def _run_single(self) -> None:
         candles = self.series[0]
         book = next(iter(self.simulator.books.values()))
-        starts = candles.starts
-        total = len(candles)
+        starts, total = candles.starts, len(candles)
         step = max(64, min(_CHUNK, total // _STEPS))
         sessions = iter([*candles.session_firsts.tolist(), total])
         boundary = next(sessions)
@@ -160,40 +156,37 @@ class BacktestEngine:
             self._report()
             end = min(begin + step, total)
             rows = candles.rows(begin, end)
+            ends = iter(candles.ends[begin:end].tolist())
             at = begin
             while at < end:
                 if at == boundary:
                     boundary = next(sessions)
                     self._new_session(at > 0)
-                    book.session_opens = int(starts[at])
+                    book.new_session(int(starts[at]))
                 stop = min(end, boundary)
-                self._play(islice(rows, stop - at), at, book, candles)
-                at = stop
+                self._play(zip(islice(rows, stop - at), islice(ends, stop - at)), book)
+                self._done = at = stop
 
-    def _play(self, rows: Iterator[Candle], index: int, book: Book, candles: Candles) -> None:
+    def _play(self, bars: Iterator[tuple[Candle, int]], book: Book) -> None:
         """The hot loop: two comparisons decide whether a bar concerns the book at all."""
-        strategy = self._strategy
+        strategy, simulator = self._strategy, self.simulator
         if strategy is None:
             return
-        on_bar, closed = strategy.on_bar, self._closed
-        meet, events, deliver = self.simulator.meet, self.simulator.events, self.simulator.deliver
-        starts, ends = candles.starts, candles.ends
+        on_bar, meet, events = strategy.on_bar, simulator.meet, simulator.events
         while True:
             try:
-                for candle in rows:
+                for candle, end in bars:
                     if candle.low <= book.gate_low or candle.high >= book.gate_high:
-                        meet(book, candle, int(starts[index]), int(ends[index]))
-                    index += 1
-                    closed[0] = index
+                        meet(book, candle, end)
+                    book.candle = candle
+                    simulator.now = end
                     on_bar(candle)
                     if events:
-                        deliver()
-                self._done = index
+                        simulator.deliver()
                 return
             except Exception as error:
-                if self.simulator.walking:
+                if simulator.walking:
                     raise
-                self._done = index
                 self._fault("on_bar", error)
 
     def _run_many(self) -> None:
@@ -202,7 +195,6 @@ class BacktestEngine:
             return
         iterators = [iter(candles) for candles in self.series]
         ends = [candles.ends for candles in self.series]
-        starts = [candles.starts for candles in self.series]
         books = [
             simulator.books[c.symbol, c.exchange] if k in self._finest else None
             for k, c in enumerate(self.series)
@@ -213,8 +205,8 @@ class BacktestEngine:
         every = max(1, self._total // _STEPS)
         due = 0
         for moment in EventQueue(self.series):
-            self._ts = moment.ts
-            self._close_bars(moment, books)
+            simulator.now = moment.ts
+            self._close_bars(moment, books, current)
             for k in moment.closings:
                 self._done += 1
                 if self._shown[k]:
@@ -236,8 +228,8 @@ class BacktestEngine:
                 if book is None:
                     continue
                 if book.session_opens < midnight(day):
-                    book.session_opens = int(starts[k][i])
-                book.open_bar(candle, moment.ts, int(ends[k][i]))
+                    book.new_session(moment.ts)
+                book.open_bar(candle, int(ends[k][i]))
                 if (
                     candle.low <= book.gate_low or candle.high >= book.gate_high
                 ) and not book.dead(candle):
@@ -247,13 +239,16 @@ class BacktestEngine:
                 due = self._done + every
                 self._report()
 
-    def _close_bars(self, moment: Moment, books: list[Book | None]) -> None:
+    def _close_bars(
+        self, moment: Moment, books: list[Book | None], current: list[Candle]
+    ) -> None:
         simulator = self.simulator
         for k in moment.closings:
-            self._closed[k] += 1
             book = books[k]
-            if book is not None and book.walked:
-                simulator.close_bar(book)
+            if book is not None:
+                book.candle = current[k]
+                if book.walked:
+                    simulator.close_bar(book)
         if simulator.active:
             simulator.active = [book for book in simulator.active if book.walked]
 
@@ -273,6 +268,7 @@ class BacktestEngine:
             simulator.now = moment.ts
             simulator.walk(moment.until)
             simulator.walking = False
+            simulator.now = moment.ts
 
     def _new_session(self, expire: bool) -> None:
         """DAY orders of the session before end (S3)."""
@@ -315,15 +311,6 @@ class BacktestEngine:
         if self.simulator.events:
             self.simulator.deliver()
 
-    def _guarded(self, listener: Listener) -> Listener:
-        def listen(order: Order) -> None:
-            try:
-                listener(order)
-            except Exception as error:
-                self._fault("on_order_update", error)
-
-        return listen
-
     def _fault(self, callback: str, error: Exception) -> None:
         what = f"{type(error).__name__}: {error}"
         self.faults.append(Fault(self.now, callback, what, format_exc()))
@@ -332,29 +319,16 @@ class BacktestEngine:
 
     # State ---------------------------------------------------------------------------------
 
-    def _closed_at(self) -> int:
-        if len(self.series) > 1:
-            return self._ts or min(int(s.starts[0]) for s in self.series if len(s))
-        candles, index = self.series[0], self._closed[0] - 1
-        return int(candles.ends[index]) if index >= 0 else int(candles.starts[0])
-
-    def _last_candle(self, book: Book) -> Candle | None:
-        candles = book.candles
-        for k in self._finest:
-            if self.series[k] is candles:
-                return candles[self._closed[k] - 1] if self._closed[k] else None
-        return None
-
     def _closed_series(
         self, symbol: str, exchange: str, timeframe: str | None
     ) -> tuple[Candles, int]:
         name = timeframes.normalise(timeframe) if timeframe else None
-        for k, candles in enumerate(self.series):
+        for candles in self.series:
             if (candles.symbol, candles.exchange) == (symbol, exchange) and name in (
                 None,
                 candles.timeframe,
             ):
-                return candles, self._closed[k]
+                return candles, self._closed(candles)
         book = self.simulator.books.get((symbol, exchange))
         if book is None or name is None:
             known = ", ".join(candles.series.name for candles in self.series)
@@ -362,7 +336,11 @@ class BacktestEngine:
         key = (symbol, exchange, name)
         candles = self._resampled.get(key) or book.candles.resample(name)
         self._resampled[key] = candles
-        return candles, int(np.searchsorted(candles.ends, self.now, side="right"))
+        return candles, self._closed(candles)
+
+    def _closed(self, candles: Candles) -> int:
+        """How many bars of a series are closed by now."""
+        return int(np.searchsorted(candles.ends, self.simulator.now, side="right"))
 
     def _shown_series(self) -> list[bool]:
         """Whether the strategy sees a series' bars; in `lower_timeframe` the finest ones only
@@ -384,7 +362,7 @@ class BacktestEngine:
 
     def _equity(self) -> EquityColumns:
         played = [
-            (self.series[k], self._closed[k], self.simulator.books[key])
+            (self.series[k], self._closed(self.series[k]), self.simulator.books[key])
             for k, key in (
                 (k, (self.series[k].symbol, self.series[k].exchange)) for k in self._finest
             )

@@ -16,9 +16,6 @@ from tapeback.utils.clock import DAY_NS, IST_OFFSET_NS, MINUTE_NS, SECOND_NS, to
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
 
-# A spacing is the file's own when at least this share of the neighbours on a date have it;
-# thinly traded symbols have many wider ones, outages and stray rows a few narrower ones.
-_COMMON = 0.1
 # Days between neighbours, by the median: holidays widen some of them.
 _LONG_SPACINGS = (("1d", 1, 4), ("1w", 5, 10), ("1M", 25, 35))
 
@@ -44,8 +41,9 @@ def infer_timeframe(ts: Ints, *, where: str) -> str | None:
     gaps, counts = np.unique(np.diff(stamps)[same_day], return_counts=True)
     if not len(gaps):
         return None
-    common = gaps[counts >= _COMMON * counts.sum()]
-    spacing = int(common[0]) if len(common) else int(gaps[np.argmax(counts)])
+    # The most frequent one: thinly traded symbols have many wider gaps, the close and an outage
+    # make a few narrower ones.
+    spacing = int(gaps[np.argmax(counts)])
     for name in timeframes.TIMEFRAMES:
         if timeframes.duration(name) == spacing:
             return name

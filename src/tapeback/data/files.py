@@ -138,7 +138,7 @@ class _Rows:
         if own is None:
             if asked is None:
                 raise DataError(
-                    f"{len(known)} bars are too few to tell their timeframe.",
+                    f"too few bars to tell their timeframe ({len(known)}).",
                     where=self.where,
                     remedy="Name it, e.g. timeframe 1m.",
                 )

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from datetime import date, timedelta
 from hashlib import sha256
-from typing import Literal, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from tapeback.data.provider import DataRequest
+from tapeback.data.walk import REGIMES, Regime, daily_walk, minute_source
 from tapeback.errors import DataError, DataNotFoundError, did_you_mean
 from tapeback.market import timeframes
 from tapeback.market.candles import Candles
@@ -21,9 +22,7 @@ from tapeback.utils.clock import DAY_NS, IST_OFFSET_NS, MINUTE_NS, day_of
 
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
-Regime = Literal["normal", "trend", "sideways", "volatile", "jump"]
 
-REGIMES = ("normal", "trend", "sideways", "volatile", "jump")
 DEFAULT_START, DEFAULT_END = date(2024, 1, 1), date(2024, 12, 31)
 START_PRICES = {
     "RELIANCE": 2500.0,
@@ -33,35 +32,29 @@ START_PRICES = {
     "NIFTY": 22000.0,
 }
 
+_YEARS = (1980, 2200)
 _TICK = 0.05
-_BASE_YEAR = 2024
-# The rupees that change hands in a session of a symbol whose volume nobody set.
+# Rupees that change hands in a session of a symbol whose volume nobody set.
 _TURNOVER = 1e10
-# The part of a day's variance that falls on the night before its open.
-_NIGHT_SHARE = 0.25
-_TREND_DRIFT = 0.1
-_PULL = 0.1
-_MEMORY = 0.95
-_CLUSTER_SPREAD = 0.5
-_VOLATILE_FACTOR = 2.0
-_JUMP_CHANCE = 0.03
+# Prices stay within e^±25 of the initial one, whatever volatility is asked for.
+_FURTHEST = 25.0
 
 
 class SyntheticDataProvider:
     """Random bars of any symbol as a `DataProvider`.
 
-    `initial_price` (rupees) is the price before the first session of 2024: the walk starts there
-    and runs both ways, so that a date has the same bars whatever range is asked for. Without it
-    every symbol has a price of its own. `volatility` and `trend` are the standard deviation and
-    the mean of a day's log return, close to close, `volume` the mean units a session.
+    `initial_price` (rupees) is the open of the first session of 2024, by default one of the
+    symbol's own: the walk starts there and runs both ways, so that a date has the same bars
+    whatever range is asked for. `volatility` and `trend` are the standard deviation and the mean
+    of a day's log return, close to close; `volume` is the mean number of units a session.
 
     Regimes: `normal`; `trend` adds a tenth of the volatility a day, in the direction of `trend`;
     `sideways` is drawn back to the initial price, without drift; `volatile` has twice the
     volatility, in clusters; `jump` has gaps of three to six times the volatility on three mornings
-    in a hundred. In the first three each calendar year's volatility is the one asked for.
+    in a hundred. In the first three a calendar year's volatility is the one asked for.
 
-    Bars are made minute by minute on weekdays in regular hours and resampled. A night has a
-    quarter of a day's variance; inside the session volatility and volume are high at both ends.
+    Bars are made by the minute, on weekdays in regular hours, and resampled. A night has a
+    quarter of a day's variance; within the session volatility and volume are high at both ends.
     Prices lie on a grid of 0.05, volume is whole, indices have none, open interest is NaN.
     Without dates the range is the year 2024; with one of them, the year from or up to it.
     """
@@ -76,23 +69,27 @@ class SyntheticDataProvider:
         volume: float | None = None,
         regime: Regime = "normal",
     ) -> None:
-        _check(initial_price, volatility, trend, volume, regime)
+        if initial_price is not None:
+            _check("initial_price", initial_price, above=0.0)
+        _check("volatility", volatility, least=0.0)
+        _check("trend", trend)
+        if volume is not None:
+            _check("volume", volume, least=0.0)
+        if regime not in REGIMES:
+            raise DataError(
+                f"unknown regime {regime!r}{did_you_mean(regime, REGIMES)}.",
+                remedy=f"Use one of {', '.join(REGIMES)}.",
+            )
         self.seed = seed
         self.initial_price = initial_price
         self.volatility = volatility
         self.trend = trend
         self.volume = volume
-        self.regime = regime
+        self.regime: Regime = regime
 
     def describe(self) -> str:
         """`synthetic, regime=normal seed=42 …`: every parameter that makes the bars."""
-        parts = [f"regime={self.regime}", f"seed={self.seed}"]
-        parts += [f"volatility={self.volatility:g}", f"trend={self.trend:g}"]
-        if self.initial_price is not None:
-            parts.append(f"initial_price={self.initial_price:g}")
-        if self.volume is not None:
-            parts.append(f"volume={self.volume:g}")
-        return f"synthetic, {' '.join(parts)}"
+        return f"synthetic, {self._parameters()}"
 
     def fetch(self, request: DataRequest) -> Candles:
         """Bars of the requested range; 1m where the request names no timeframe."""
@@ -103,56 +100,136 @@ class SyntheticDataProvider:
                 where=series.name,
                 remedy="Ask for 1m or longer.",
             )
-        first, last = _range(request)
-        days = trading_days(first, last)
-        if not len(days):
-            raise DataNotFoundError(
-                f"no weekday lies from {request.start} to {request.end}.",
-                where=series.name,
-                remedy="Synthetic sessions are on weekdays; choose a longer range.",
-            )
+        days = _sessions(request, series)
         minutes = self._minutes(request.symbol, request.exchange, days)
         return minutes.resample(series.timeframe)
+
+    def _parameters(self) -> str:
+        values = {
+            "regime": self.regime,
+            "seed": self.seed,
+            "volatility": self.volatility,
+            "trend": self.trend,
+            "initial_price": self.initial_price,
+            "volume": self.volume,
+        }
+        return " ".join(f"{name}={value}" for name, value in values.items() if value is not None)
 
     def _minutes(self, symbol: str, exchange: str, days: Ints) -> Candles:
         """The 1m bars of whole sessions."""
         opens, closes = session_minutes(exchange)
-        count = closes - opens
         key = int.from_bytes(sha256(f"{symbol}:{exchange}".encode()).digest()[:8], "big")
         price = self.initial_price or _start_price(symbol, key)
-        walk = _Walk(self, key, days)
-        shape = _day_shape(count)
-        # Standard normal steps, two uniforms for the extremes, one normal for the volume.
-        draws = np.empty((len(days), 4, count))
+        walk = daily_walk(
+            days,
+            seed=self.seed,
+            key=key,
+            volatility=self.volatility,
+            trend=self.trend,
+            regime=self.regime,
+        )
+        count = closes - opens
+        shape = _session_shape(count)
+        normals, uniforms = np.empty((2, len(days), 2, count))
         for row, day in enumerate(days.tolist()):
-            source = _source(self.seed, key, _MINUTES, day)
-            draws[row, 0::3] = source.standard_normal((2, count))
-            draws[row, 1:3] = source.random((2, count))
+            source = minute_source(self.seed, key, day)
+            source.standard_normal(out=normals[row])
+            source.random(out=uniforms[row])
+
         steps = walk.sigma[:, None] * np.sqrt(shape)
-        moves = draws[:, 0] * steps
-        # A bridge: the steps keep their randomness and add up to the day's own return.
-        moves += shape * (walk.day - moves.sum(axis=1))[:, None]
-        path = np.cumsum(moves, axis=1) + (walk.opens - moves[:, 0] * 0)[:, None]
-        starts = path - moves
-        # Extremes of a Brownian bridge between the minute's two ends.
-        spread = -2 * steps**2
-        up = (moves + np.sqrt(moves**2 + spread * np.log1p(-draws[:, 1]))) / 2
-        down = (moves - np.sqrt(moves**2 + spread * np.log1p(-draws[:, 2]))) / 2
-        prices = [
-            _to_tick(price * np.exp(level)).ravel()
-            for level in (starts, starts + up, starts + down, path)
-        ]
-        opened, high, low, close = prices
-        high = np.maximum(high, np.maximum(opened, close))
-        low = np.minimum(low, np.minimum(opened, close))
-        clock = (np.arange(opens, closes) * MINUTE_NS)[None, :]
-        ts = (days[:, None] * DAY_NS - IST_OFFSET_NS + clock).ravel()
-        nothing = np.full(len(ts), np.nan)
-        volume = nothing
+        moves = normals[:, 0] * steps
+        # A bridge: the minutes keep their randomness and add up to the day's own return.
+        moves += (walk.moves - moves.sum(axis=1))[:, None] * shape
+        columns = _prices(price, walk.opens, moves, steps, uniforms)
+        volume = oi = np.full(len(days) * count, np.nan)
         if exchange not in INDEX_EXCHANGES:
-            daily = _TURNOVER / price if self.volume is None else self.volume
-            surge = np.exp(0.5 * draws[:, 3] - 0.125)
-            volume = np.rint(daily * walk.bustle[:, None] * shape * surge).ravel()
-        columns = [ts, opened, high, low, close, volume, nothing]
-        origin = Origin(kind="synthetic", detail=self.describe().removeprefix("synthetic, "))
-        return Candles(Series(symbol, exchange, "1m"), columns, origin)
+            mean = _TURNOVER / price if self.volume is None else self.volume
+            # The more a minute moves, the busier it is; both factors have the mean 1.
+            busy = 0.5 + np.abs(normals[:, 0]) * math.sqrt(math.pi / 8)
+            surge = np.exp(0.5 * normals[:, 1] - 0.125)
+            volume = np.rint(mean * walk.bustle[:, None] * shape * busy * surge).ravel()
+        midnights = days * DAY_NS - IST_OFFSET_NS
+        ts = (midnights[:, None] + np.arange(opens, closes) * MINUTE_NS).ravel()
+        origin = Origin(kind="synthetic", detail=self._parameters())
+        return Candles(Series(symbol, exchange, "1m"), [ts, *columns, volume, oi], origin)
+
+
+def _prices(
+    initial: float, opens: Floats, moves: Floats, steps: Floats, uniforms: Floats
+) -> list[Floats]:
+    """Open, high, low and close of each minute of each session, as flat columns in rupees.
+
+    `opens` are the sessions' opening levels, `moves` and `steps` the minutes' log returns and
+    their standard deviations, `uniforms` two numbers in [0, 1) a minute.
+    """
+    ends = opens[:, None] + np.cumsum(moves, axis=1)
+    starts = np.concatenate([opens[:, None], ends[:, :-1]], axis=1)
+    # How far a Brownian bridge between a minute's two ends strays beyond them.
+    widths = moves[:, None] ** 2 - 2 * steps[:, None] ** 2 * np.log1p(-uniforms)
+    reach = np.sqrt(widths)
+    levels = (
+        starts,
+        starts + (moves + reach[:, 0]) / 2,
+        starts + (moves - reach[:, 1]) / 2,
+        ends,
+    )
+    opened, high, low, close = (_to_grid(initial, level).ravel() for level in levels)
+    return [
+        opened,
+        np.maximum.reduce([high, opened, close]),
+        np.minimum.reduce([low, opened, close]),
+        close,
+    ]
+
+
+def _to_grid(initial: float, levels: Floats) -> Floats:
+    prices = initial * np.exp(np.clip(levels, -_FURTHEST, _FURTHEST))
+    grid: Floats = np.round(np.maximum(np.rint(prices / _TICK), 1) * _TICK, 2)
+    return grid
+
+
+def _session_shape(count: int) -> Floats:
+    """Each minute's share of a session's variance and volume: high at both ends, most at the
+    open."""
+    place = np.linspace(0.0, 1.0, count)
+    shape = 0.6 + 1.4 * (2 * place - 1) ** 2 + 1.5 * np.exp(-place * 25)
+    share: Floats = shape / shape.sum()
+    return share
+
+
+def _start_price(symbol: str, key: int) -> float:
+    """The symbol's own price in rupees, between 100 and 3,000 where it is no well-known one."""
+    return START_PRICES.get(symbol, 100 + key % 58_000 / 20)
+
+
+def _sessions(request: DataRequest, series: Series) -> Ints:
+    """The day numbers of the request's sessions."""
+    start, end = request.start, request.end
+    if start is None and end is None:
+        start, end = DEFAULT_START, DEFAULT_END
+    for day in (start, end):
+        if day is not None and not _YEARS[0] <= day.year <= _YEARS[1]:
+            raise DataNotFoundError(
+                f"synthetic bars run from {_YEARS[0]} to {_YEARS[1]}, not to {day}.",
+                where=series.name,
+                remedy="Choose dates in that range.",
+            )
+    if start is None and end is not None:
+        start = end - timedelta(days=364)
+    if end is None and start is not None:
+        end = start + timedelta(days=364)
+    days = trading_days(day_of(start or DEFAULT_START), day_of(end or DEFAULT_END))
+    if not len(days):
+        raise DataNotFoundError(
+            f"no weekday lies from {start} to {end}.",
+            where=series.name,
+            remedy="Synthetic sessions are on weekdays; choose a longer range.",
+        )
+    return days
+
+
+def _check(name: str, value: float, *, above: float = -math.inf, least: float = -math.inf) -> None:
+    if math.isfinite(value) and value > above and value >= least:
+        return
+    bound = "above 0" if above == 0 else "0 or above" if least == 0 else "finite"
+    raise DataError(f"{name} is {value}, not {bound}.", remedy="Correct it under data.synthetic.")

@@ -139,15 +139,17 @@ def _csv(data: bytes, path: Path) -> _Rows:
     import pandas as pd
 
     text = _text(data, path)
-    first, second = [*text.split("\n", 2), ""][:2]
+    lines_of_text = io.StringIO(text)
+    first = next(lines_of_text, "")
     delimiter = max(_DELIMITERS, key=first.count)
-    fields, following = (
-        next(csv.reader([line], delimiter=delimiter), []) for line in (first, second)
-    )
+    following = next((line for line in lines_of_text if line.strip()), "")
+    fields, row = (next(csv.reader([line], delimiter=delimiter), []) for line in (first, following))
     header = read_header(fields, where=f"{path.name}:1")
     width = len(fields)
     # Some exporters end every row, but not the names, with a delimiter.
-    padded = len(following) == width + 1 and not following[-1].strip()
+    padded = len(row) == width + 1 and not row[-1].strip()
+    if len(row) > width + padded:
+        raise _surplus(len(row), width, f"{path.name}:2")
     textual = [
         header.columns[role]
         for role in ("stamp", "date", "time", "symbol")
@@ -184,9 +186,13 @@ def _parser_error(error: Exception, path: Path) -> DataFormatError:
     match = re.search(r"Expected (\d+) fields in line (\d+), saw (\d+)", str(error))
     if match is None:
         return DataFormatError(f"the rows cannot be read: {error}.", where=str(path))
+    return _surplus(int(match[3]), int(match[1]), f"{path.name}:{match[2]}")
+
+
+def _surplus(fields: int, expected: int, where: str) -> DataFormatError:
     return DataFormatError(
-        f"the row has {match[3]} fields where {match[1]} are expected.",
-        where=f"{path.name}:{match[2]}",
+        f"the row has {fields} fields where {expected} are expected.",
+        where=where,
         remedy="Remove the surplus fields, or quote the field that holds the delimiter.",
     )
 

@@ -133,7 +133,7 @@ def _benchmark(
         benchmark = daily_close[1:] / daily_close[:-1] - 1.0
     known = np.isfinite(benchmark)
     pair = curve.daily[1:][known], benchmark[known]
-    figures["alpha_pct"] = returns.percent(risk.alpha(*pair))
+    figures["alpha_pct"] = returns.percent(risk.alpha(*pair, risk_free))
     figures["beta"] = risk.beta(*pair)
     return figures
 

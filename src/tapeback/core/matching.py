@@ -1,0 +1,301 @@
+"""What happens where price meets an order: triggers, fills, linked orders (fill contract P, S6)."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+
+from tapeback.core.book import Book
+from tapeback.core.portfolio import Portfolio
+from tapeback.core.ports import CostPlan, Listener
+from tapeback.core.rules import ExecutionRules
+from tapeback.models.fill import Fill
+from tapeback.models.order import Order
+from tapeback.utils.clock import DAY_NS, day_number, midnight, to_ist
+from tapeback.utils.money import RUPEE
+
+Parts = tuple[float, float, float, float, float]
+
+
+class Matching:
+    """Orders, fills and the account of a run, at the instant `now` (ns UTC).
+
+    `walking` tells whether a bar is being walked; then what happens to an order is told to the
+    strategy at once, otherwise it waits in `events` until the strategy's callback is over.
+    """
+
+    def __init__(self, rules: ExecutionRules, portfolio: Portfolio, costs: CostPlan) -> None:
+        self.rules = rules
+        self.portfolio = portfolio
+        self.orders: dict[str, Order] = {}
+        self.fills: list[Fill] = []
+        self.events: deque[Order] = deque()
+        self.listener: Listener | None = None
+        self.on_fault: Callable[[str, Exception], None] | None = None
+        self.now = 0
+        self.walking = False
+        self.ambiguous: list[tuple[int, str]] = []
+        self.touch_misses = 0
+        self.shortfalls: dict[int, int] = {}
+        self._charge = costs.charge
+        self._margined = portfolio.margined
+        self._open: dict[str, Order] = {}
+        self._linked: dict[str, tuple[Order, ...]] = {}
+        self._seq = 0
+        self._id_prefix = ""
+        self._id_until = -1
+        self._delivering = False
+
+    def register(self, order: Order) -> None:
+        """Give an order its id, its place in the queue and its time, and keep it for good.
+
+        Ids are counters in OpenAlgo's shape, `YYMMDD` of the Indian date and eight digits.
+        """
+        now = self.now
+        self._seq = seq = self._seq + 1
+        if now >= self._id_until:
+            day = day_number(now)
+            self._id_until = midnight(day) + DAY_NS
+            self._id_prefix = f"{to_ist(now):%y%m%d}"
+        order.seq = seq
+        order.orderid = orderid = f"{self._id_prefix}{seq:08d}"
+        order.placed_ts = now
+        self.orders[orderid] = self._open[orderid] = order
+
+    def end(self, order: Order, status: str) -> None:
+        """Take an order out of everything that is under way."""
+        order.status = status
+        order.seq = 0
+        order.ended_ts = self.now
+        del self._open[order.orderid]
+
+    def cancel(self, book: Book, order: Order, reason: str = "") -> None:
+        """End an open order as cancelled, at once."""
+        self.release(book, order, order.quantity - order.filled_quantity)
+        order.rejection_reason = reason
+        self.end(order, "cancelled")
+        book.forget()
+        self.notify(order)
+
+    def release(self, book: Book, order: Order, quantity: int) -> None:
+        """Give back the margin that `quantity` of an order blocked."""
+        if self._margined and not order.parent:
+            self.portfolio.release(order, book.position(order.product), quantity)
+
+    def notify(self, order: Order) -> None:
+        """Tell the strategy of an order, now or when its callback is over."""
+        if self.listener is not None:
+            self.events.append(order)
+            if self.walking and not self._delivering:
+                self.deliver()
+
+    def deliver(self) -> None:
+        """Tell the strategy what happened to its orders, in the order it happened."""
+        listener, events = self.listener, self.events
+        if listener is None or self._delivering:
+            return
+        self._delivering = True
+        try:
+            while events:
+                try:
+                    listener(events.popleft())
+                except Exception as error:
+                    if self.on_fault is None:
+                        raise
+                    self.on_fault("on_order_update", error)
+        finally:
+            self._delivering = False
+
+    # Price meets an order ------------------------------------------------------------------
+
+    def enter(self, book: Book, order: Order) -> None:
+        """An order reaches the exchange while price stands at `book.price`."""
+        price, buy, pricetype = book.price, order.action == "BUY", order.pricetype
+        if pricetype == "LIMIT" or order.triggered_ts:
+            if (price <= order.price) if buy else (price >= order.price):
+                self._fill_marketable(book, order, price, "P2b", stop=False)
+            else:
+                book.rest(order)
+        elif pricetype == "MARKET":
+            self.fill_market(book, order, price, "P1", stop=False)
+        elif (price >= order.trigger_price) if buy else (price <= order.trigger_price):
+            self._trigger(book, order, price)
+        else:
+            book.rest(order)
+
+    def reach(self, book: Book, order: Order, price: float, *, gap: bool) -> None:
+        """Price reaches a resting order; at a gap it is already beyond it (P2, P3, P4)."""
+        if order.pricetype == "LIMIT" or order.triggered_ts:
+            quantity = self._share(book, order)
+            if quantity:
+                reference = price if gap else order.price
+                rule = "P4" if order.pricetype == "SL" else "P2"
+                parts = (reference, 0.0, 0.0, 0.0, 0.0)
+                self._execute(book, order, quantity, reference, parts, rule, False)
+        else:
+            self._trigger(book, order, price)
+
+    def fill_market(
+        self, book: Book, order: Order, reference: float, rule: str, *, stop: bool
+    ) -> None:
+        """Fill all of an order from a price; what exceeds the bar's share of volume is `thin`."""
+        quantity = order.quantity - order.filled_quantity
+        share = book.allowance(book.opened)
+        over = quantity - int(share) if share < quantity else 0
+        parts = self._moved(book, order, reference, quantity, over, stop)
+        self._execute(book, order, quantity, reference, parts, rule, over > 0)
+
+    def _trigger(self, book: Book, order: Order, price: float) -> None:
+        order.triggered_ts = self.now
+        if order.pricetype == "SL-M":
+            self.fill_market(book, order, price, "P3", stop=True)
+            return
+        order.status = "open"
+        if (price <= order.price) if order.action == "BUY" else (price >= order.price):
+            self._fill_marketable(book, order, price, "P4", stop=True)
+        else:
+            book.rest(order)
+            self.notify(order)
+
+    def _fill_marketable(
+        self, book: Book, order: Order, reference: float, rule: str, *, stop: bool
+    ) -> None:
+        """A limit beyond the price it meets pays as MARKET does, never beyond its limit (P2b)."""
+        quantity = self._share(book, order)
+        if not quantity:
+            return
+        parts = self._moved(book, order, reference, quantity, 0, stop)
+        beyond = parts[0] - order.price if order.action == "BUY" else order.price - parts[0]
+        if beyond > 0:
+            parts = (order.price, *parts[1:4], parts[4] - beyond)
+        self._execute(book, order, quantity, reference, parts, rule, False)
+
+    def _share(self, book: Book, order: Order) -> int:
+        """What a limit may take of the bar's volume now; the rest waits for the next bar (P7)."""
+        quantity = order.quantity - order.filled_quantity
+        left = book.volume_left
+        if quantity > left:
+            lot = book.instrument.lot_size
+            quantity = int(left) // lot * lot
+            book.parked.append((order.seq, order))
+        book.volume_left = left - quantity
+        return quantity
+
+    def _moved(
+        self, book: Book, order: Order, reference: float, quantity: int, over: int, stop: bool
+    ) -> Parts:
+        frictions = book.frictions
+        if frictions.free and not over:
+            return reference, 0.0, 0.0, 0.0, 0.0
+        return frictions.price(
+            order.action == "BUY",
+            reference,
+            stressed=stop or book.first_minute(self.now),
+            over=over,
+            quantity=quantity,
+            day=day_number(self.now),
+            volume=book.opened.volume if book.opened is not None else 0.0,
+        )
+
+    def _execute(
+        self, book: Book, order: Order, quantity: int, reference: float, parts: Parts, rule: str,
+        thin: bool,
+    ) -> None:  # fmt: skip
+        price, spread, slippage, impact, rounding = parts
+        portfolio, now, side = self.portfolio, self.now, order.action
+        units = round(price * RUPEE)
+        charges = self._charge(side, quantity * units)
+        signed = quantity if side == "BUY" else -quantity
+        position = book.position(order.product)
+        if self._margined and not order.parent:
+            portfolio.release(order, position, quantity)
+        portfolio.post(position, signed, units, charges)
+        book.net += signed
+        self.fills.append(
+            Fill(
+                now, order.orderid, order.symbol, order.exchange, order.product, side, quantity,
+                price, rule, reference, spread, slippage, impact, rounding, charges / RUPEE, thin,
+            )
+        )  # fmt: skip
+        filled = order.filled_quantity
+        order.filled_ts = now
+        if filled:
+            total = filled + quantity
+            order.average_price = (order.average_price * filled + price * quantity) / total
+            order.filled_quantity = total
+        else:
+            order.average_price = price
+            order.filled_quantity = quantity
+        if order.filled_quantity >= order.quantity:
+            self.end(order, "complete")
+        if self._margined and portfolio.available_units < 0:
+            self._note_shortfall(portfolio.available_units)
+        if order.stop_loss or order.target:
+            self._protect(book, order, quantity)
+        if order.oco:
+            self._reduce_others(book, order, quantity)
+        if self.listener is not None:
+            self.notify(order)
+
+    def _note_shortfall(self, available: int) -> None:
+        day = day_number(self.now)
+        self.shortfalls[day] = min(self.shortfalls.get(day, 0), available)
+
+    # Linked orders -------------------------------------------------------------------------
+
+    def link(self, orders: tuple[Order, ...]) -> None:
+        """Make orders cancel one another: a fill of one reduces or cancels the rest (S6)."""
+        group = orders[0].orderid
+        self._linked[group] = orders
+        for order in orders:
+            order.oco = group
+
+    def _protect(self, book: Book, entry: Order, quantity: int) -> None:
+        """Place, or enlarge, the stop and the target of an entry where it was filled (S6)."""
+        legs = self._linked.get(entry.orderid)
+        if legs is not None and legs[0].parent == entry.orderid:
+            for leg in legs:
+                if leg.seq:
+                    leg.quantity += quantity
+            return
+        made = []
+        for pricetype, level in (("SL-M", entry.stop_loss), ("LIMIT", entry.target)):
+            if level:
+                leg = Order(
+                    symbol=entry.symbol,
+                    exchange=entry.exchange,
+                    action="SELL" if entry.action == "BUY" else "BUY",
+                    quantity=quantity,
+                    pricetype=pricetype,
+                    product=entry.product,
+                    price=level if pricetype == "LIMIT" else 0.0,
+                    trigger_price=level if pricetype == "SL-M" else 0.0,
+                    status="open" if pricetype == "LIMIT" else "trigger pending",
+                    strategy=entry.strategy,
+                    parent=entry.orderid,
+                    oco=entry.orderid,
+                )
+                self.register(leg)
+                made.append(leg)
+        self._linked[entry.orderid] = tuple(made)
+        for leg in made:
+            if leg.seq:
+                self.enter(book, leg)
+
+    def _reduce_others(self, book: Book, filled: Order, quantity: int) -> None:
+        for other in self._linked.get(filled.oco, ()):
+            if other is filled or not other.seq:
+                continue
+            if book.lay_ahead(other):
+                self.mark_ambiguous(book)
+            if other.quantity - other.filled_quantity > quantity:
+                self.release(book, other, quantity)
+                other.quantity -= quantity
+            else:
+                self.cancel(book, other, f"linked order {filled.orderid} was filled.")
+
+    def mark_ambiguous(self, book: Book) -> None:
+        """Count the bar being walked as one that cannot tell what happened first (T3)."""
+        mark = (book.start, book.instrument.symbol)
+        if not self.ambiguous or self.ambiguous[-1] != mark:
+            self.ambiguous.append(mark)
