@@ -180,8 +180,8 @@ def _leverage(setting: float | dict[str, float] | None, first: Candles) -> dict[
 def _costs(config: AppConfig) -> FlatCosts:
     """The plan of charges with the fees that are set added to it."""
     plan = config.costs
-    if plan is None:
-        plan = "flat" if config.execution.fidelity == "live" else "none"
+    if "costs" not in config.model_fields_set and config.execution.fidelity != "live":
+        plan = "none"
     return FlatCosts(
         (FLAT_BPS if plan == "flat" else 0.0) + (config.backtest.fee_bps or 0.0),
         config.backtest.commission_per_trade,
@@ -214,13 +214,13 @@ def _result(
     simulator, first = record.simulator, engine.series[0]
     initial = config.backtest.initial_cash
     columns = record.equity
-    trades = match_trades(simulator.fills)
+    trades = match_trades(simulator.ledger.rows)
     metrics = MetricsCalculator().calculate(
         equity=columns.equity,
         ends=columns.ends,
         initial_capital=initial,
         trades=trades,
-        fills=simulator.fills,
+        fills=simulator.ledger.columns,
         benchmark_close=columns.benchmark,
         in_market=columns.invested,
         risk_free_pct=config.backtest.risk_free_pct,
@@ -234,7 +234,7 @@ def _result(
         end_time=to_ist(max(int(c.ends[-1]) for c in engine.series)),
         trades=tuple(trades),
         orders=tuple(simulator.orders.values()),
-        fills=tuple(simulator.fills),
+        fills=simulator.ledger,
         equity_curve=EquityCurve(columns.ends, columns.equity, initial),
         metrics=metrics,
         open_positions=tuple(p for p in service.positions() if p.quantity),

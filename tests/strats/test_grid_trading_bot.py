@@ -162,6 +162,19 @@ def test_defect_46_every_price_is_on_the_tick_also_at_the_bounds(
     assert all(bot.grid_lower_bound <= price <= bot.grid_upper_bound for price in sent)
 
 
+def test_answers_beyond_the_bounds_stay_within_them_on_the_tick(grid: Grid, broker: Broker) -> None:
+    bot = grid()
+    bot.setup_grid()
+    bot.place_limit_order("BUY", 5, 103.55)
+    step(bot, broker.move(100.0))
+    assert bot.grid_upper_bound == pytest.approx(104.03)
+    assert broker.placed("SELL") == [(5, 104.0)]
+    bot.place_limit_order("SELL", 5, 96.5)
+    step(bot, broker.move(100.0))
+    assert bot.grid_lower_bound == pytest.approx(96.03)
+    assert broker.placed("BUY")[-1] == (5, 96.05)
+
+
 def test_a_tick_in_paise_and_a_lot_size_are_understood(grid: Grid, broker: Broker) -> None:
     broker.tick_size, broker.lot_size = "10", 25
     bot = grid(order_amount=5000)
@@ -298,7 +311,7 @@ def test_a_cancel_that_shows_late_loses_no_fill(grid: Grid, broker: Broker) -> N
     broker.confirm_cancels()
     step(bot, broker.move(105.0))
     assert bot.current_position == broker.positions["MIS"] == 10
-    assert covered(broker) <= 10
+    assert broker.placed("SELL") == [(9, 106.05)]  # a level of the new grid, no answer at 98.98
 
 
 def test_other_bots_orders_are_left_alone(grid: Grid, broker: Broker) -> None:
@@ -458,6 +471,7 @@ def test_live_loop_trades_in_market_hours_reads_the_last_fills_and_saves(
 
     def sleep(seconds: float) -> None:
         assert seconds == 7
+        assert list(state_of(bot)["pending_orders"]) == list(bot.pending_orders)
         if not script:
             bot.is_active = False
             return

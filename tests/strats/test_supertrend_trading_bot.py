@@ -165,7 +165,8 @@ def test_a_market_exit_that_hangs_is_cancelled_and_sent_again_for_the_rest(
     broker.fill(exit_id, 4, 99.0)
     step(bot, broker.move(98.0), "down")
     assert bot.state["position"] == 6
-    step(bot, broker.move(98.0), "down")  # a minute old: cancelled
+    step(bot, broker.move(98.0), "down")
+    assert broker.orders[exit_id]["order_status"] == "cancelled"
     broker.hang = False
     step(bot, broker.move(98.0), "down")
     step(bot, broker.move(98.0), "down")

@@ -12,11 +12,9 @@ from typing import NamedTuple
 from tapeback.core.book import Book, Change
 from tapeback.core.engine import BacktestEngine
 from tapeback.market import timeframes
-from tapeback.market.sessions import session_of
 from tapeback.models.instrument import CASH_EXCHANGES, DERIVATIVE_EXCHANGES, EXCHANGES
 from tapeback.models.order import ACTIONS, PRICE_TYPES, PRODUCTS, Order
 from tapeback.models.position import Position
-from tapeback.utils.clock import day_number
 from tapeback.utils.money import to_rupees
 
 OPENALGO = "openalgo"
@@ -45,6 +43,7 @@ class BrokerService:
         self.rules = engine.rules
         self._strict = engine.rules.exchange_rules
         self._live = engine.rules.fidelity == "live"
+        self._margined = self.portfolio.margined
         first = engine.series[0]
         self.symbol = first.symbol
         self.exchange = first.exchange
@@ -58,7 +57,6 @@ class BrokerService:
         self,
         action: str,
         quantity: float,
-        *,
         symbol: str = "",
         exchange: str = "",
         pricetype: str = "MARKET",
@@ -71,17 +69,25 @@ class BrokerService:
     ) -> Order:
         """Check an order and send it. The order comes back either way: `rejected` with its reason,
         or under way. Prices in rupees, `quantity` in units."""
-        symbol = symbol or self.symbol
-        exchange = exchange or self.exchange_of(symbol)
-        product = product or self.product_of(symbol, exchange)
+        if not symbol:
+            symbol = self.symbol
+        if not exchange:
+            exchange = self._exchanges.get(symbol, self.exchange)
+        if not product:
+            product = self._products.get((symbol, exchange), "MIS")
+        if pricetype == "MARKET":
+            price = trigger_price = 0.0
+        elif pricetype == "LIMIT":
+            trigger_price = 0.0
+        elif pricetype == "SL-M":
+            price = 0.0
         order = Order(
             symbol, action, quantity, exchange, pricetype, product,  # type: ignore[arg-type]
-            price if pricetype in ("LIMIT", "SL") else 0.0,
-            trigger_price if pricetype in ("SL", "SL-M") else 0.0,
-            strategy,
+            price, trigger_price, strategy,
         )  # fmt: skip
-        order.stop_loss = stop_loss
-        order.target = target
+        if stop_loss or target:
+            order.stop_loss = stop_loss
+            order.target = target
         return self.submit(order)
 
     def submit(self, order: Order) -> Order:
@@ -91,9 +97,9 @@ class BrokerService:
         book = self._books.get((order.symbol, order.exchange))
         refusal = self._refusal(order, book)
         if refusal is None and book is not None:
-            if order.pricetype in ("SL", "SL-M"):
+            if order.trigger_price:
                 order.status = "trigger pending"
-            if self.portfolio.margined:
+            if self._margined:
                 refusal = self._block(order, book)
             if refusal is None:
                 simulator.accept(book, order)
@@ -241,10 +247,12 @@ class BrokerService:
         if not self._live:
             return None
         if order.pricetype != "MARKET":
-            refusal = self._off_tick(order, book) or self._wrong_side(order, book)
+            refusal = self._off_tick(order, book)
+            if refusal is None and order.trigger_price:
+                refusal = self._wrong_side(order, book)
             if refusal is not None:
                 return refusal
-        if order.product == "MIS" and not self.simulator.walking and self._after_close(order):
+        if self.simulator.now == book.session_closes and order.product == "MIS":
             return Refusal(
                 "MIS orders cannot be placed after market hours.",
                 "An order sent at the session's last close waits for the next session, and MIS "
@@ -341,11 +349,10 @@ class BrokerService:
     def _off_tick(self, order: Order, book: Book) -> Refusal | None:
         tick = book.instrument.tick_size
         for name, price in (("price", order.price), ("trigger_price", order.trigger_price)):
-            ticks = price / tick
-            if price and abs(ticks - round(ticks)) > _GRID_NOISE * max(1.0, ticks):
+            if (price / tick + _GRID_NOISE) % 1.0 > 2 * _GRID_NOISE:
                 return Refusal(
                     f"{name} {price} is not a multiple of the tick size {tick}",
-                    f"Round it to the tick: {round(round(ticks) * tick, 4)}.",
+                    f"Round it to the tick: {round(round(price / tick) * tick, 4)}.",
                     BROKER,
                 )
         return None
@@ -373,10 +380,6 @@ class BrokerService:
                 BROKER,
             )
         return None
-
-    def _after_close(self, order: Order) -> bool:
-        now = self.simulator.now
-        return now == session_of(day_number(now - 1), order.exchange)[1]
 
 
 def _default_product(book: Book) -> str:

@@ -361,14 +361,9 @@ class BacktestEngine:
         return shown
 
     def _equity(self) -> EquityColumns:
-        played = [
-            (self.series[k], self._closed(self.series[k]), self.simulator.books[key])
-            for k, key in (
-                (k, (self.series[k].symbol, self.series[k].exchange)) for k in self._finest
-            )
-        ]
-        marks = [(candles[:count], book.instrument) for candles, count, book in played]
-        return equity_columns(self.portfolio.initial, marks, self.simulator.fills)
+        played = [self.series[k] for k in self._finest]
+        marks = [candles[: self._closed(candles)] for candles in played]
+        return equity_columns(self.portfolio.initial, marks, self.simulator.ledger.columns)
 
     def _report(self) -> None:
         if self._progress is not None:

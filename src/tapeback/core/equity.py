@@ -9,8 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tapeback.market.candles import Candles
-from tapeback.models.fill import Fill
-from tapeback.models.instrument import Instrument
+from tapeback.models.fill import FillColumns
 from tapeback.utils.money import RUPEE
 
 Ints = npt.NDArray[np.int64]
@@ -32,50 +31,45 @@ class EquityColumns:
 
 
 def equity_columns(
-    initial: int, marks: Sequence[tuple[Candles, Instrument]], fills: Sequence[Fill]
+    initial: int, marks: Sequence[Candles], fills: FillColumns
 ) -> EquityColumns:
     """Cash plus positions at their last closes, after each bar; `initial` in money units.
 
-    A fill belongs to the first close after it; between bars a position keeps its last close.
+    `marks` are the bars that were played of each symbol. A fill belongs to the first close after
+    it; between bars a position keeps its last close.
     """
     if len(marks) == 1:
-        ends = marks[0][0].ends
+        ends = marks[0].ends
     else:
-        ends = np.unique(np.concatenate([candles.ends for candles, _ in marks]))
+        ends = np.unique(np.concatenate([candles.ends for candles in marks]))
     rows = len(ends)
-    count = len(fills)
-    stamps = np.fromiter((fill.ts for fill in fills), np.int64, count)
-    at = np.minimum(np.searchsorted(ends, stamps, side="right"), max(rows - 1, 0))
-    signed = np.fromiter(
-        (f.quantity if f.side == "BUY" else -f.quantity for f in fills), np.int64, count
-    )
-    prices = np.fromiter((fill.price for fill in fills), np.float64, count)
-    charges = np.fromiter((fill.charges for fill in fills), np.float64, count)
-    paid = signed * np.rint(prices * RUPEE).astype(np.int64)
-    paid += np.rint(charges * RUPEE).astype(np.int64)
-    flow = np.zeros(rows, np.int64)
     invested = np.zeros(rows, np.bool_)
-    equity = np.zeros(rows)
-    benchmark = np.zeros(rows)
-    if rows:
-        np.add.at(flow, at, paid)
-        equity = (initial - np.cumsum(flow)) / RUPEE
-        owners = {(c.symbol, c.exchange): k for k, (c, _) in enumerate(marks)}
-        owner = np.fromiter((owners[f.symbol, f.exchange] for f in fills), np.int64, count)
-        for k, (candles, _) in enumerate(marks):
-            if not len(candles):
-                continue
-            close = candles.close
-            if len(marks) > 1:
-                last = np.searchsorted(candles.ends, ends, side="right") - 1
-                close = np.where(last < 0, candles.open[0], candles.close[np.maximum(last, 0)])
-            if k == 0:
-                benchmark = np.asarray(close)
-            mine = owner == k
-            if mine.any():
-                moves = np.zeros(rows, np.int64)
-                np.add.at(moves, at[mine], signed[mine])
-                held = np.cumsum(moves)
-                equity = equity + held * close
-                invested |= held != 0
+    if not rows:
+        return EquityColumns(ends, np.zeros(0), invested, np.zeros(0))
+    at = np.minimum(np.searchsorted(ends, fills.ts, side="right"), rows - 1)
+    flow = np.zeros(rows, np.int64)
+    np.add.at(flow, at, fills.signed * fills.units + fills.charges)
+    equity = (initial - np.cumsum(flow)) / RUPEE
+    benchmark = _marks(marks[0], ends)
+    for candles in marks:
+        mine = slice(None)
+        if len(marks) > 1:
+            key = (candles.symbol, candles.exchange)
+            mine = np.fromiter((o == key for o in fills.owners), np.bool_, len(fills.owners))
+        moves = np.zeros(rows, np.int64)
+        np.add.at(moves, at[mine], fills.signed[mine])
+        held = np.cumsum(moves)
+        if held.any():
+            equity += held * _marks(candles, ends)
+            invested |= held != 0
     return EquityColumns(ends, equity, invested, benchmark)
+
+
+def _marks(candles: Candles, ends: Ints) -> Floats:
+    """The last close of an instrument at each instant; its first open before its first close."""
+    if candles.ends is ends:
+        return candles.close
+    last = np.searchsorted(candles.ends, ends, side="right") - 1
+    if not len(candles):
+        return np.zeros(len(ends))
+    return np.where(last < 0, candles.open[0], candles.close[np.maximum(last, 0)])

@@ -6,15 +6,13 @@ from collections import deque
 from collections.abc import Callable
 
 from tapeback.core.book import Book
+from tapeback.core.ledger import Ledger, Parts
 from tapeback.core.portfolio import Portfolio
 from tapeback.core.ports import CostPlan, Listener
 from tapeback.core.rules import ExecutionRules
-from tapeback.models.fill import Fill
 from tapeback.models.order import Order
 from tapeback.utils.clock import DAY_NS, day_number, midnight, to_ist
 from tapeback.utils.money import RUPEE
-
-Parts = tuple[float, float, float, float, float]
 
 
 class Matching:
@@ -28,7 +26,7 @@ class Matching:
         self.rules = rules
         self.portfolio = portfolio
         self.orders: dict[str, Order] = {}
-        self.fills: list[Fill] = []
+        self.ledger = Ledger()
         self.events: deque[Order] = deque()
         self.listener: Listener | None = None
         self.on_fault: Callable[[str, Exception], None] | None = None
@@ -39,10 +37,10 @@ class Matching:
         self.shortfalls: dict[int, int] = {}
         self._charge = costs.charge
         self._margined = portfolio.margined
-        self._open: dict[str, Order] = {}
+        self._rows = self.ledger.rows
         self._linked: dict[str, tuple[Order, ...]] = {}
         self._seq = 0
-        self._id_prefix = ""
+        self._id_base = 0
         self._id_until = -1
         self._delivering = False
 
@@ -51,23 +49,26 @@ class Matching:
 
         Ids are counters in OpenAlgo's shape, `YYMMDD` of the Indian date and eight digits.
         """
-        now = self.now
-        self._seq = seq = self._seq + 1
+        now, orders = self.now, self.orders
         if now >= self._id_until:
             day = day_number(now)
             self._id_until = midnight(day) + DAY_NS
-            self._id_prefix = f"{to_ist(now):%y%m%d}"
-        order.seq = seq
-        order.orderid = orderid = f"{self._id_prefix}{seq:08d}"
+            self._id_base = int(f"{to_ist(now):%y%m%d}00000001")
+        self._seq = order.seq = self._seq + 1
+        order.orderid = orderid = str(self._id_base + len(orders))
         order.placed_ts = now
-        self.orders[orderid] = self._open[orderid] = order
+        orders[orderid] = order
+
+    @property
+    def fills(self) -> Ledger:
+        """Every execution so far."""
+        return self.ledger
 
     def end(self, order: Order, status: str) -> None:
         """Take an order out of everything that is under way."""
         order.status = status
         order.seq = 0
         order.ended_ts = self.now
-        del self._open[order.orderid]
 
     def cancel(self, book: Book, order: Order, reason: str = "") -> None:
         """End an open order as cancelled, at once."""
@@ -84,10 +85,24 @@ class Matching:
 
     def notify(self, order: Order) -> None:
         """Tell the strategy of an order, now or when its callback is over."""
-        if self.listener is not None:
+        listener = self.listener
+        if listener is None:
+            return
+        if not self.walking or self._delivering or self.events:
             self.events.append(order)
-            if self.walking and not self._delivering:
-                self.deliver()
+            if not self.walking or self._delivering:
+                return
+            self.deliver()
+            return
+        self._delivering = True
+        try:
+            listener(order)
+        except Exception as error:
+            self._failed(error)
+        finally:
+            self._delivering = False
+        if self.events:
+            self.deliver()
 
     def deliver(self) -> None:
         """Tell the strategy what happened to its orders, in the order it happened."""
@@ -100,11 +115,14 @@ class Matching:
                 try:
                     listener(events.popleft())
                 except Exception as error:
-                    if self.on_fault is None:
-                        raise
-                    self.on_fault("on_order_update", error)
+                    self._failed(error)
         finally:
             self._delivering = False
+
+    def _failed(self, error: Exception) -> None:
+        if self.on_fault is None:
+            raise error
+        self.on_fault("on_order_update", error)
 
     # Price meets an order ------------------------------------------------------------------
 
@@ -130,8 +148,7 @@ class Matching:
             if quantity:
                 reference = price if gap else order.price
                 rule = "P4" if order.pricetype == "SL" else "P2"
-                parts = (reference, 0.0, 0.0, 0.0, 0.0)
-                self._execute(book, order, quantity, reference, parts, rule, False)
+                self._execute(book, order, quantity, reference, reference, None, rule, False)
         else:
             self._trigger(book, order, price)
 
@@ -143,7 +160,8 @@ class Matching:
         share = book.allowance(book.opened)
         over = quantity - int(share) if share < quantity else 0
         parts = self._moved(book, order, reference, quantity, over, stop)
-        self._execute(book, order, quantity, reference, parts, rule, over > 0)
+        price = reference if parts is None else parts[0]
+        self._execute(book, order, quantity, price, reference, parts, rule, over > 0)
 
     def _trigger(self, book: Book, order: Order, price: float) -> None:
         order.triggered_ts = self.now
@@ -165,10 +183,14 @@ class Matching:
         if not quantity:
             return
         parts = self._moved(book, order, reference, quantity, 0, stop)
-        beyond = parts[0] - order.price if order.action == "BUY" else order.price - parts[0]
-        if beyond > 0:
-            parts = (order.price, *parts[1:4], parts[4] - beyond)
-        self._execute(book, order, quantity, reference, parts, rule, False)
+        price = reference
+        if parts is not None:
+            price = parts[0]
+            beyond = price - order.price if order.action == "BUY" else order.price - price
+            if beyond > 0:
+                price = order.price
+                parts = (price, parts[1], parts[2], parts[3], parts[4] - beyond)
+        self._execute(book, order, quantity, price, reference, parts, rule, False)
 
     def _share(self, book: Book, order: Order) -> int:
         """What a limit may take of the bar's volume now; the rest waits for the next bar (P7)."""
@@ -183,10 +205,10 @@ class Matching:
 
     def _moved(
         self, book: Book, order: Order, reference: float, quantity: int, over: int, stop: bool
-    ) -> Parts:
+    ) -> Parts | None:
         frictions = book.frictions
         if frictions.free and not over:
-            return reference, 0.0, 0.0, 0.0, 0.0
+            return None
         return frictions.price(
             order.action == "BUY",
             reference,
@@ -198,25 +220,21 @@ class Matching:
         )
 
     def _execute(
-        self, book: Book, order: Order, quantity: int, reference: float, parts: Parts, rule: str,
-        thin: bool,
+        self, book: Book, order: Order, quantity: int, price: float, reference: float,
+        parts: Parts | None, rule: str, thin: bool,
     ) -> None:  # fmt: skip
-        price, spread, slippage, impact, rounding = parts
         portfolio, now, side = self.portfolio, self.now, order.action
         units = round(price * RUPEE)
         charges = self._charge(side, quantity * units)
         signed = quantity if side == "BUY" else -quantity
-        position = book.position(order.product)
+        position = book.positions.get(order.product) or book.position(order.product)
         if self._margined and not order.parent:
             portfolio.release(order, position, quantity)
         portfolio.post(position, signed, units, charges)
         book.net += signed
-        self.fills.append(
-            Fill(
-                now, order.orderid, order.symbol, order.exchange, order.product, side, quantity,
-                price, rule, reference, spread, slippage, impact, rounding, charges / RUPEE, thin,
-            )
-        )  # fmt: skip
+        self._rows.append(
+            (now, order, signed, price, units, charges, rule, reference, parts, thin)
+        )
         filled = order.filled_quantity
         order.filled_ts = now
         if filled:
@@ -234,8 +252,7 @@ class Matching:
             self._protect(book, order, quantity)
         if order.oco:
             self._reduce_others(book, order, quantity)
-        if self.listener is not None:
-            self.notify(order)
+        self.notify(order)
 
     def _note_shortfall(self, available: int) -> None:
         day = day_number(self.now)

@@ -40,7 +40,14 @@ class OrderSimulator(Matching):
 
     def working(self) -> list[Order]:
         """Orders that have not ended, oldest first."""
-        return list(self._open.values())
+        waiting = [entry[2] for book in self.books.values() for entry in book.arrivals]
+        resting = [
+            entry[-1]
+            for book in self.books.values()
+            for entry in (*book.falling, *book.rising, *book.parked)
+        ]
+        found = {order.orderid: order for order in (*resting, *waiting) if order.seq}
+        return sorted(found.values(), key=lambda order: order.orderid)
 
     def recent(self) -> list[Order]:
         """The orders of the current Indian date, oldest first."""
@@ -232,9 +239,9 @@ class OrderSimulator(Matching):
                     begins = times[leg]
                     share = (at - price) / (target - price)
                     self.now = begins + int((times[leg + 1] - begins) * share)
-                    before = len(self.fills)
+                    before = len(self._rows)
                     self.reach(book, order, at, gap=False)
-                    if leg < 2 and len(self.fills) > before:
+                    if leg < 2 and len(self._rows) > before:
                         self._note_side(book, down)
                     if book.arrivals:
                         while (ts := self._next(book, book.end)) >= 0:
@@ -347,9 +354,9 @@ class OrderSimulator(Matching):
         down = book.points[book.leg + 1] < book.price
         entry = heappop(book.falling if down else book.rising)
         book.price = -entry[0] if down else entry[0]
-        leg, before = book.leg, len(self.fills)
+        leg, before = book.leg, len(self._rows)
         self.reach(book, entry[2], book.price, gap=False)
-        if leg < 2 and len(self.fills) > before:
+        if leg < 2 and len(self._rows) > before:
             self._note_side(book, down)
 
     def _note_side(self, book: Book, down: bool) -> None:

@@ -13,19 +13,20 @@ class Portfolio:
     """One account. Buying takes the whole value out of cash and puts it into the position's cost,
     so cash plus positions at their marks is equity at every moment.
 
-    What a product ties up is `margin_used`: a position's cost over the product's leverage.
-    `reserved` is what resting orders tie up besides.
+    `available_units` is what new orders may use: the money paid in and earned, less charges, less
+    the margin of positions (their cost over the product's leverage) and of resting orders.
     """
 
     def __init__(self, initial_cash: float, leverage: dict[str, float], *, margined: bool) -> None:
         self.initial = to_units(initial_cash)
         self.cash_units = self.initial
-        self.invested = 0
-        self.margin_used = 0
-        self.reserved = 0
+        self.available_units = self.initial
         self.margined = margined
         self.positions: dict[PositionKey, Position] = {}
-        self._leverage = leverage
+        self._leverage = {
+            product: int(times) if times == int(times) else times
+            for product, times in leverage.items()
+        }
 
     @property
     def cash(self) -> float:
@@ -38,15 +39,17 @@ class Portfolio:
         return to_rupees(self.available_units)
 
     @property
-    def available_units(self) -> int:
-        return self.cash_units + self.invested - self.margin_used - self.reserved
+    def margin_used(self) -> int:
+        """What positions block, in money units."""
+        return sum(position.margin for position in self.positions.values())
 
     def position(self, symbol: str, exchange: str, product: str) -> Position:
         """The position of that key, made flat when there is none yet."""
         key = (symbol, exchange, product)
         found = self.positions.get(key)
         if found is None:
-            found = self.positions[key] = Position(symbol, exchange, product)
+            leverage = self._leverage.get(product, 1)
+            found = self.positions[key] = Position(symbol, exchange, product, leverage=leverage)
         return found
 
     def post(self, position: Position, signed: int, price: int, charges: int) -> None:
@@ -54,27 +57,24 @@ class Portfolio:
         value = signed * price
         self.cash_units -= value + charges
         held = position.quantity
-        if held == 0 or (held > 0) == (signed > 0):
-            change = value
+        profit = 0
+        if held * signed >= 0:
+            position.cost = cost = position.cost + value
         else:
             closed = min(abs(signed), abs(held))
-            released = position.cost if closed == abs(held) else position.cost * closed // abs(held)
-            proceeds = (closed if signed < 0 else -closed) * price
-            position.realised += proceeds - released
-            opened = (abs(signed) - closed) * (1 if signed > 0 else -1)
-            change = opened * price - released
+            whole = closed == abs(held)
+            released = position.cost if whole else position.cost * closed // abs(held)
+            profit = (closed if signed < 0 else -closed) * price - released
+            position.realised += profit
+            opened = abs(signed) - closed
+            cost = position.cost - released + (opened if signed > 0 else -opened) * price
+            position.cost = cost
         position.quantity = held + signed
-        position.cost += change
-        self.invested += change
         if self.margined:
-            blocked = self.margin(position.product, abs(position.cost))
-            self.margin_used += blocked - position.margin
+            leverage = position.leverage
+            blocked = abs(cost) if leverage == 1 else int(-(-abs(cost) // leverage))
+            self.available_units += profit - charges + position.margin - blocked
             position.margin = blocked
-
-    def margin(self, product: str, value: int) -> int:
-        """What a product blocks of a value, in money units, rounded up."""
-        leverage = self._leverage.get(product, 1.0)
-        return value if leverage == 1.0 else -int(-value // leverage)
 
     def requirement(
         self, position: Position, action: str, quantity: int, price: float
@@ -91,12 +91,13 @@ class Portfolio:
         excess = quantity - free if free > 0 else quantity
         if excess <= 0:
             return 0
-        return self.margin(position.product, excess * round(price * RUPEE))
+        value, leverage = excess * round(price * RUPEE), position.leverage
+        return value if leverage == 1 else int(-(-value // leverage))
 
     def reserve(self, order: Order, position: Position, units: int) -> None:
         """Block margin for an order under way and count what is left of its quantity."""
         order.reserved = units
-        self.reserved += units
+        self.available_units -= units
         quantity = order.quantity - order.filled_quantity
         if order.action == "BUY":
             position.resting_buys += quantity
@@ -108,7 +109,7 @@ class Portfolio:
         remaining = order.quantity - order.filled_quantity
         units = order.reserved if quantity == remaining else order.reserved * quantity // remaining
         order.reserved -= units
-        self.reserved -= units
+        self.available_units += units
         if order.action == "BUY":
             position.resting_buys -= quantity
         else:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Sequence
 
-from tapeback.models.fill import Fill
+from tapeback.core.ledger import FillRow
+from tapeback.models.order import Order
 from tapeback.models.trade import Trade
 from tapeback.utils.money import RUPEE
 
@@ -13,27 +14,30 @@ from tapeback.utils.money import RUPEE
 class _Lot:
     """What is still open of one entry order."""
 
-    __slots__ = ("fees", "long", "order_id", "quantity", "ts", "value")
+    __slots__ = ("fees", "long", "order", "quantity", "ts", "value")
 
-    def __init__(self, fill: Fill, quantity: int, price: int, fees: int, long: bool) -> None:
+    def __init__(
+        self, ts: int, order: Order, quantity: int, price: int, fees: int, long: bool
+    ) -> None:
         self.quantity = quantity
         self.value = quantity * price
         self.fees = fees
-        self.ts = fill.ts
-        self.order_id = fill.order_id
+        self.ts = ts
+        self.order = order
         self.long = long
 
 
 class _Match:
     """What one entry order and one exit order share, growing fill by fill."""
 
-    __slots__ = ("entry_value", "exit_value", "fees", "fill", "lot", "quantity")
+    __slots__ = ("entry_value", "exit_value", "fees", "lot", "order", "quantity", "ts")
 
-    def __init__(self, lot: _Lot) -> None:
+    def __init__(self, lot: _Lot, order: Order) -> None:
         self.lot = lot
+        self.order = order
         self.quantity = self.entry_value = self.exit_value = self.fees = 0
 
-    def add(self, fill: Fill, quantity: int, price: int, fees: int) -> None:
+    def add(self, ts: int, quantity: int, price: int, fees: int) -> None:
         """Match `quantity` of the lot with a fill at `price`, which paid `fees` for it."""
         lot = self.lot
         if quantity == lot.quantity:
@@ -44,14 +48,14 @@ class _Match:
         lot.quantity -= quantity
         lot.value -= value
         lot.fees -= paid
-        self.fill = fill
+        self.ts = ts
         self.quantity += quantity
         self.entry_value += value
         self.exit_value += quantity * price
         self.fees += fees + paid
 
 
-def match_trades(fills: Sequence[Fill]) -> list[Trade]:
+def match_trades(rows: Sequence[FillRow]) -> list[Trade]:
     """Trades in the order in which they were closed; what is still open makes none.
 
     Positions of one symbol in different products are matched apart. Money is split in whole
@@ -60,45 +64,44 @@ def match_trades(fills: Sequence[Fill]) -> list[Trade]:
     queues: dict[tuple[str, str, str], deque[_Lot]] = {}
     last: dict[tuple[str, str, str], _Match] = {}
     matches: list[_Match] = []
-    for fill in fills:
-        key = (fill.symbol, fill.exchange, fill.product)
+    for ts, order, signed, _, price, fees, *_ in rows:
+        key = (order.symbol, order.exchange, order.product)
         queue = queues.get(key)
         if queue is None:
             queue = queues[key] = deque()
-        long = fill.side == "BUY"
-        price, left, fees = round(fill.price * RUPEE), fill.quantity, round(fill.charges * RUPEE)
+        long, left = signed > 0, abs(signed)
         while left and queue and queue[0].long is not long:
             lot = queue[0]
             quantity = min(left, lot.quantity)
             match = last.get(key)
-            if match is None or match.lot is not lot or match.fill.order_id != fill.order_id:
-                match = last[key] = _Match(lot)
+            if match is None or match.lot is not lot or match.order is not order:
+                match = last[key] = _Match(lot, order)
                 matches.append(match)
             share = fees if quantity == left else fees * quantity // left
-            match.add(fill, quantity, price, share)
+            match.add(ts, quantity, price, share)
             left -= quantity
             fees -= share
             if not lot.quantity:
                 queue.popleft()
         if left:
-            if queue and queue[-1].order_id == fill.order_id:
-                newest = queue[-1]
+            newest = queue[-1] if queue else None
+            if newest is not None and newest.order is order:
                 newest.quantity += left
                 newest.value += left * price
                 newest.fees += fees
             else:
-                queue.append(_Lot(fill, left, price, fees, long))
+                queue.append(_Lot(ts, order, left, price, fees, long))
     return [_trade(number, match) for number, match in enumerate(matches, 1)]
 
 
 def _trade(number: int, match: _Match) -> Trade:
-    lot, fill = match.lot, match.fill
+    lot, order = match.lot, match.order
     gained = match.exit_value - match.entry_value
     pnl = (gained if lot.long else -gained) - match.fees
     whole = match.quantity * RUPEE
     return Trade(
-        f"T{number:06d}", fill.symbol, fill.exchange, fill.product, lot.ts, fill.ts,
+        f"T{number:06d}", order.symbol, order.exchange, order.product, lot.ts, match.ts,
         match.entry_value / whole, match.exit_value / whole, match.quantity,
         "BUY" if lot.long else "SELL", pnl / RUPEE, 100.0 * pnl / match.entry_value,
-        match.fees / RUPEE, lot.order_id, fill.order_id,
+        match.fees / RUPEE, lot.order.orderid, order.orderid,
     )  # fmt: skip

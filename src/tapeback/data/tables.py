@@ -50,7 +50,7 @@ class Table(msgspec.Struct):
         return _place(self.path, self.lines, row)
 
 
-class _Rows(NamedTuple):
+class _Sheet(NamedTuple):
     header: Header
     frame: pd.DataFrame
     lines: npt.NDArray[np.int64]
@@ -73,11 +73,11 @@ def read_table(path: Path) -> Table:
             where=str(path),
             remedy="Export the data as CSV or Parquet.",
         )
-    rows = _parquet(data, path) if suffix in _PARQUET else _csv(data, path)
-    header, frame = rows.header, rows.frame
-    place = partial(_place, path, rows.lines)
+    sheet = _parquet(data, path) if suffix in _PARQUET else _csv(data, path)
+    header, frame = sheet.header, sheet.frame
+    place = partial(_place, path, sheet.lines)
     values = [
-        _numbers(frame.iloc[:, header.columns[name]], name, grouped=rows.grouped, place=place)
+        _numbers(frame.iloc[:, header.columns[name]], name, grouped=sheet.grouped, place=place)
         if name in header.columns
         else np.full(len(frame), np.nan)
         for name in _VALUES
@@ -90,7 +90,7 @@ def read_table(path: Path) -> Table:
         stamps=_stamps(frame, header, place),
         values=values,
         symbols=symbols,
-        lines=rows.lines,
+        lines=sheet.lines,
         label=header.label,
         sha256=sha256(data).hexdigest(),
     )
@@ -101,15 +101,15 @@ def _place(path: Path, lines: npt.NDArray[np.int64], row: int) -> str:
 
 
 def _read_bytes(path: Path) -> bytes:
+    if path.is_dir():
+        raise DataNotFoundError(
+            f"{str(path)!r} is a folder.", remedy=f"Name its files, e.g. '{path}/*.csv'."
+        )
     try:
         data = path.read_bytes()
     except FileNotFoundError:
         raise DataNotFoundError(
             f"there is no file {str(path)!r}.", remedy="Check the path; globs are allowed."
-        ) from None
-    except IsADirectoryError:
-        raise DataNotFoundError(
-            f"{str(path)!r} is a folder.", remedy=f"Name its files, e.g. '{path}/*.csv'."
         ) from None
     except OSError as error:
         raise DataNotFoundError(
@@ -135,7 +135,7 @@ def _text(data: bytes, path: Path) -> str:
         ) from None
 
 
-def _csv(data: bytes, path: Path) -> _Rows:
+def _csv(data: bytes, path: Path) -> _Sheet:
     import pandas as pd
 
     text = _text(data, path)
@@ -179,7 +179,7 @@ def _csv(data: bytes, path: Path) -> _Rows:
         frame, lines = frame[filled], lines[filled]
     if frame.empty:
         raise DataFormatError("the file holds no rows.", where=str(path))
-    return _Rows(header, frame, lines, grouped=delimiter == ",")
+    return _Sheet(header, frame, lines, grouped=delimiter == ",")
 
 
 def _parser_error(error: Exception, path: Path) -> DataFormatError:
@@ -197,7 +197,7 @@ def _surplus(fields: int, expected: int, where: str) -> DataFormatError:
     )
 
 
-def _parquet(data: bytes, path: Path) -> _Rows:
+def _parquet(data: bytes, path: Path) -> _Sheet:
     import pandas as pd
 
     try:
@@ -218,7 +218,7 @@ def _parquet(data: bytes, path: Path) -> _Rows:
     if frame.empty:
         raise DataFormatError("the file holds no rows.", where=str(path))
     header = read_header([str(name) for name in frame.columns], where=str(path))
-    return _Rows(header, frame, np.arange(1, len(frame) + 1, dtype=np.int64), grouped=True)
+    return _Sheet(header, frame, np.arange(1, len(frame) + 1, dtype=np.int64), grouped=True)
 
 
 def _stamps(frame: pd.DataFrame, header: Header, place: Place) -> Stamps:

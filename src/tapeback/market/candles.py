@@ -77,12 +77,17 @@ class Candles(Sequence[Candle]):
         stamps = stamps.astype(np.int64)
         name = timeframes.normalise(timeframe)
         if not timeframes.is_intraday(name):
-            stamps = days_of(stamps) * DAY_NS - IST_OFFSET_NS
-        prices = [np.array(column, dtype=np.float64) for column in (open, high, low, close)]
-        missing = np.full(len(stamps), np.nan)
-        extra = [missing if c is None else np.array(c, dtype=np.float64) for c in (volume, oi)]
+            dates = days_of(stamps) * DAY_NS - IST_OFFSET_NS
+            stamps = np.where(stamps == np.iinfo(np.int64).min, stamps, dates)
         series = Series(symbol, exchange, name)
-        columns, findings = clean([stamps, *prices, *extra], where=series.name)
+        missing = np.full(len(stamps), np.nan)
+        values = [
+            missing if column is None else _floats(column, column_name, series.name)
+            for column_name, column in zip(
+                COLUMNS[1:], (open, high, low, close, volume, oi), strict=True
+            )
+        ]
+        columns, findings = clean([stamps, *values], where=series.name)
         base = origin or Origin(kind="array")
         known = Origin(
             kind=base.kind,
@@ -248,6 +253,17 @@ class Candles(Sequence[Candle]):
             f"Candles({self.series.name}, {len(self)} bars, "
             f"{self[0].timestamp:%Y-%m-%d %H:%M} to {self[-1].timestamp:%Y-%m-%d %H:%M})"
         )
+
+
+def _floats(column: npt.ArrayLike, name: str, where: str) -> Floats:
+    try:
+        return np.array(column, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise DataFormatError(
+            f"{name} holds something that is no number: {error}.",
+            where=where,
+            remedy="Pass numbers, NaN where there is none.",
+        ) from None
 
 
 def _last_days(days: Ints, timeframe: str) -> Ints:

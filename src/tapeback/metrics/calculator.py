@@ -11,6 +11,7 @@ from tapeback.errors import ConfigError, DataError
 from tapeback.metrics import drawdown, returns, risk, tables
 from tapeback.metrics.costs import cost_figures
 from tapeback.metrics.trades import trade_figures
+from tapeback.models.fill import FillColumns
 from tapeback.models.metrics import PerformanceMetrics
 from tapeback.utils.clock import DAY_NS, to_ist
 
@@ -56,7 +57,7 @@ class MetricsCalculator:
         ends: NDArray[np.int64],
         initial_capital: float,
         trades: Sequence[Trade],
-        fills: Sequence[Fill],
+        fills: Sequence[Fill] | FillColumns,
         benchmark_close: NDArray[np.float64] | None = None,
         in_market: NDArray[np.bool_] | None = None,
         risk_free_pct: float = 0.0,
@@ -72,7 +73,8 @@ class MetricsCalculator:
         _check(equity, ends, initial_capital, benchmark_close, in_market)
         curve = _Curve(equity, ends, float(initial_capital))
         average = float(equity.mean()) if len(equity) else curve.initial
-        costs = cost_figures(fills, curve.final - curve.initial, average)
+        columns = fills if isinstance(fills, FillColumns) else FillColumns.of(fills)
+        costs = cost_figures(columns, curve.final - curve.initial, average)
         fraction = risk_free_pct / 100.0
         exposed = None if in_market is None or not len(in_market) else float(in_market.mean())
         return PerformanceMetrics(

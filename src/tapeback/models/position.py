@@ -18,6 +18,7 @@ class Position(msgspec.Struct, gc=False):
     quantity: int = 0
     cost: int = 0
     realised: int = 0
+    leverage: float = 1
     margin: int = 0
     resting_buys: int = 0
     resting_sells: int = 0

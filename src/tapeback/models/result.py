@@ -141,7 +141,7 @@ class BacktestResult:
     end_time: datetime | None
     trades: tuple[Trade, ...]
     orders: tuple[Order, ...]
-    fills: tuple[Fill, ...]
+    fills: Sequence[Fill]
     equity_curve: EquityCurve
     metrics: PerformanceMetrics
     open_positions: tuple[Position, ...]
@@ -160,7 +160,7 @@ class BacktestResult:
     notes: tuple[str, ...] = field(default=())
 
     @property
-    def executions(self) -> tuple[Fill, ...]:
+    def executions(self) -> Sequence[Fill]:
         """Every execution: the same as `fills`."""
         return self.fills
 

@@ -65,9 +65,8 @@ class BaseStrategy:
         """Send a BUY order; its order id. With `stop_loss` (a trigger price) or `target` (a
         limit) an exit is placed where the order is filled, and one cancels the other."""
         return self.context.place(
-            "BUY", quantity, symbol=symbol or "", exchange=exchange or "", pricetype=pricetype,
-            product=product or "", price=price or 0.0, trigger_price=trigger_price or 0.0,
-            strategy=self.name, stop_loss=stop_loss or 0.0, target=target or 0.0,
+            "BUY", quantity, symbol or "", exchange or "", pricetype, product or "", price or 0.0,
+            trigger_price or 0.0, self.name, stop_loss or 0.0, target or 0.0,
         ).orderid  # fmt: skip
 
     def sell(
@@ -85,9 +84,8 @@ class BaseStrategy:
     ) -> str:
         """Send a SELL order, as `buy` does a BUY."""
         return self.context.place(
-            "SELL", quantity, symbol=symbol or "", exchange=exchange or "", pricetype=pricetype,
-            product=product or "", price=price or 0.0, trigger_price=trigger_price or 0.0,
-            strategy=self.name, stop_loss=stop_loss or 0.0, target=target or 0.0,
+            "SELL", quantity, symbol or "", exchange or "", pricetype, product or "", price or 0.0,
+            trigger_price or 0.0, self.name, stop_loss or 0.0, target or 0.0,
         ).orderid  # fmt: skip
 
     def submit_order(self, order: Order) -> bool:

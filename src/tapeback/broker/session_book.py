@@ -1,0 +1,200 @@
+"""The books of the current session as the broker shows them, each row rendered once.
+
+Bots poll their books at every bar, so a poll costs no more than copying the rows.
+"""
+
+from __future__ import annotations
+
+from itertools import islice
+
+from tapeback.broker import replies
+from tapeback.broker.replies import Reply
+from tapeback.broker.service import OPENALGO, BrokerService
+from tapeback.core.portfolio import Portfolio, PositionKey
+from tapeback.market.sessions import session_of
+from tapeback.models.fill import Fill
+from tapeback.models.order import Order
+from tapeback.models.position import Position
+from tapeback.utils.clock import day_number, midnight
+from tapeback.utils.money import RUPEE, to_rupees
+
+_Look = tuple[str, int, int, int]
+
+
+class SessionBook:
+    """Orders, executions and realised profit of the current Indian date.
+
+    An order of an earlier date belongs to the session while it is open and if it ended today; the
+    analyzer shows such an order only if it was sent after that date's close. What OpenAlgo itself
+    refused never reached the broker's book: it is in the run's result alone.
+    """
+
+    def __init__(self, service: BrokerService) -> None:
+        self._service = service
+        self._simulator = service.simulator
+        self._sandbox = service.rules.fidelity == "sandbox"
+        self._day = -1
+        self._orders: dict[str, Order] = {}
+        self._rows: dict[str, Reply] = {}
+        self._working: list[tuple[Order, _Look]] = []
+        self._pending: list[Order] = []
+        self._page: list[Reply] = []
+        self._statistics: Reply = {}
+        self._seen_orders = 0
+        self._mark: tuple[int, ...] = ()
+        self._fills: list[Fill] = []
+        self._seen_fills = 0
+        self._trades: list[Reply] = []
+        self._before = Portfolio(0.0, {}, margined=False)
+
+    def order_rows(self) -> list[Reply]:
+        """Rows of the order book, newest first."""
+        self._refresh()
+        return [row.copy() for row in self._page]
+
+    def statistics(self) -> Reply:
+        """Counts of the orders in the book."""
+        self._refresh()
+        return self._statistics.copy()
+
+    def order_row(self, order: Order) -> Reply:
+        """The row of any order of the run."""
+        self._refresh()
+        row = self._rows.get(order.orderid)
+        return row.copy() if row is not None else self._render(order)
+
+    def holds(self, order: Order) -> bool:
+        """Whether an order stands in the book."""
+        self._refresh()
+        return order.orderid in self._orders
+
+    def trade_rows(self) -> list[Reply]:
+        """Rows of the trade book, newest first."""
+        self._read_fills()
+        orders = self._simulator.orders
+        first = self._seen_fills - len(self._fills)
+        for at in range(len(self._trades), len(self._fills)):
+            fill = self._fills[at]
+            order = orders[fill.order_id]
+            self._trades.append(replies.trade_row(fill, order, first + at + 1, self._sandbox))
+        return [row.copy() for row in reversed(self._trades)]
+
+    def positions(self) -> list[Position]:
+        """What is held, and what was closed today, at last prices."""
+        self._read_fills()
+        traded = {(fill.symbol, fill.exchange, fill.product) for fill in self._fills}
+        return [p for p in self._service.positions() if p.quantity or _key(p) in traded]
+
+    def realised_today(self, position: Position) -> float:
+        """Profit of a position taken today, in rupees, before charges."""
+        self._read_fills()
+        before = self._before.position(*_key(position)).realised
+        return to_rupees(position.realised - before)
+
+    # Keeping up ----------------------------------------------------------------------------
+
+    def _refresh(self) -> None:
+        simulator = self._simulator
+        day = day_number(self._service.engine.now)
+        mark = (
+            day,
+            len(simulator.orders),
+            len(simulator.fills),
+            len(simulator.modified),
+            len(self._service.open_orders()),
+        )
+        # A triggered SL that rests on changes none of these counts.
+        if mark == self._mark and not any(order.triggered_ts for order in self._pending):
+            return
+        self._mark = mark
+        for order, look in self._working:
+            if look != _look(order):
+                self._rows[order.orderid] = self._render(order)
+        fresh = self._new_orders()
+        for order in fresh:
+            self._orders[order.orderid] = order
+            self._rows[order.orderid] = self._render(order)
+        if day != self._day:
+            self._begin(day)
+        working = [order for order, _ in self._working if order.is_open]
+        working += [order for order in fresh if order.is_open]
+        self._working = [(order, _look(order)) for order in working]
+        self._pending = [order for order in working if order.status == "trigger pending"]
+        rows = self._rows
+        self._page = [rows[orderid] for orderid in reversed(self._orders)]
+        self._statistics = replies.order_statistics(self._orders.values(), self._sandbox)
+
+    def _new_orders(self) -> list[Order]:
+        orders = self._simulator.orders
+        count = len(orders) - self._seen_orders
+        self._seen_orders = len(orders)
+        newest = list(islice(reversed(orders.values()), count))
+        return [order for order in reversed(newest) if order.refused_by != OPENALGO]
+
+    def _begin(self, day: int) -> None:
+        """Drop what belongs to sessions before `day`."""
+        self._day = day
+        start = midnight(day)
+        self._orders = {
+            orderid: order for orderid, order in self._orders.items() if self._shown(order, start)
+        }
+        self._rows = {
+            orderid: row
+            for orderid, row in self._rows.items()
+            if orderid in self._orders or self._simulator.orders[orderid].is_open
+        }
+
+    def _shown(self, order: Order, start: int) -> bool:
+        if order.placed_ts >= start:
+            return True
+        if order.ended_ts and order.ended_ts < start:
+            return False
+        return not self._sandbox or (
+            order.placed_ts >= session_of(day_number(order.placed_ts), order.exchange)[1]
+        )
+
+    def _render(self, order: Order) -> Reply:
+        price = order.price
+        if self._sandbox and order.pricetype == "MARKET":
+            price = self._price_when_placed(order)
+        timestamp = replies.order_time(order.placed_ts, self._sandbox)
+        return replies.order_row(order, price, timestamp)
+
+    def _price_when_placed(self, order: Order) -> float:
+        """The last traded price that the analyzer notes as the price of a MARKET order."""
+        candles = self._simulator.books[order.symbol, order.exchange].candles
+        at = int(candles.ends.searchsorted(order.placed_ts, side="right")) - 1
+        inside = at < 0 or candles.ends[at] != order.placed_ts
+        if inside and order.filled_ts == order.placed_ts:
+            return order.average_price
+        return float(candles.close[at]) if at >= 0 else 0.0
+
+    def _read_fills(self) -> None:
+        fills = self._simulator.fills
+        start = midnight(day_number(self._service.engine.now))
+        if self._fills and self._fills[0].ts < start:
+            self._settle(self._fills)
+            self._fills, self._trades = [], []
+        if self._seen_fills == len(fills):
+            return
+        fresh = fills[self._seen_fills :]
+        self._seen_fills = len(fills)
+        today = [fill for fill in fresh if fill.ts >= start]
+        self._settle(fresh[: len(fresh) - len(today)])
+        self._fills += today
+
+    def _settle(self, fills: list[Fill]) -> None:
+        """Book executions of earlier dates, so that today's profit can be told from theirs."""
+        for fill in fills:
+            position = self._before.position(fill.symbol, fill.exchange, fill.product)
+            signed = fill.quantity if fill.side == "BUY" else -fill.quantity
+            self._before.post(position, signed, round(fill.price * RUPEE), 0)
+
+
+def _key(position: Position) -> PositionKey:
+    return position.symbol, position.exchange, position.product
+
+
+def _look(order: Order) -> _Look:
+    """Everything that can change in an order's row."""
+    return order.status, order.filled_quantity, order.quantity, order.modifications

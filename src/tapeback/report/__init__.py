@@ -1,0 +1,1 @@
+"""A finished run for others to read: as one JSON document, as files, and as a summary in words."""

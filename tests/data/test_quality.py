@@ -1,0 +1,168 @@
+"""What is found odd about candles, and what of it is left out."""
+
+from __future__ import annotations
+
+from datetime import date, datetime, timedelta
+
+import numpy as np
+import pytest
+
+from tapeback.data.provider import DataRequest
+from tapeback.data.quality import drop_frozen_tails, inspect
+from tapeback.data.synthetic import SyntheticDataProvider
+from tapeback.market.candles import Candles
+from tapeback.models.finding import Finding
+from tapeback.utils.clock import to_ns
+
+
+@pytest.fixture(scope="module")
+def week() -> Candles:
+    """Monday 4 to Friday 8 March 2024 by the minute, without a fault."""
+    request = DataRequest(
+        symbol="INFY", exchange="NSE", start=date(2024, 3, 4), end=date(2024, 3, 8)
+    )
+    return SyntheticDataProvider(3).fetch(request)
+
+
+def at(text: str) -> int:
+    return to_ns(datetime.fromisoformat(text))
+
+
+def without(candles: Candles, start: str, end: str) -> Candles:
+    kept = (candles.ts < at(start)) | (candles.ts >= at(end))
+    return Candles(candles.series, [c[kept] for c in candles.columns], candles.origin)
+
+
+def with_bars(candles: Candles, start: str, count: int, *, moving: bool = False) -> Candles:
+    """`count` minutes without volume from `start` on, at one price or up a rupee each."""
+    first = datetime.fromisoformat(start)
+    ts = [to_ns(first + timedelta(minutes=n)) for n in range(count)]
+    price = np.full(count, 100.0) + np.arange(count) * float(moving)
+    high = price + float(moving)
+    extra = [np.array(ts), price, high, price, high, np.zeros(count), np.full(count, np.nan)]
+    order = np.argsort(np.concatenate([candles.ts, extra[0]]))
+    columns = [np.concatenate(pair)[order] for pair in zip(candles.columns, extra, strict=True)]
+    return Candles(candles.series, columns, candles.origin)
+
+
+def found(candles: Candles) -> dict[str, Finding]:
+    return {finding.code: finding for finding in inspect(candles)}
+
+
+def test_faultless_bars_have_no_findings(week: Candles) -> None:
+    for timeframe in ("1m", "5m", "1h", "4h", "1d", "1w"):
+        assert inspect(week.resample(timeframe)) == ()
+    assert inspect(week[:0]) == ()
+
+
+def test_missing_weekdays_are_named_up_to_twenty(week: Candles) -> None:
+    gone = found(without(week, "2024-03-06 00:00", "2024-03-07 00:00"))["missing-session"]
+    assert (gone.count, gone.severity, gone.where) == (1, "note", "2024-03-06")
+    assert "holidays included" in gone.message
+    ends = without(week, "2024-03-04 10:00", "2024-03-08 15:00")
+    year = SyntheticDataProvider(1).fetch(
+        DataRequest(symbol="INFY", exchange="NSE", timeframe="1d")
+    )
+    assert found(ends)["missing-session"].count == 3
+    sparse = without(year, "2024-02-01 00:00", "2024-05-01 00:00")
+    message = found(sparse)["missing-session"].message
+    assert message.count("2024-") == 20
+    assert message.endswith("and 44 more")
+
+
+def test_bars_missing_inside_a_session_are_counted_by_hole(week: Candles) -> None:
+    holed = without(week, "2024-03-05 11:00", "2024-03-05 11:10")
+    holed = without(holed, "2024-03-07 15:00", "2024-03-07 15:05")
+    missing = found(holed)["missing-bars"]
+    assert missing.count == 15
+    assert missing.where == "2024-03-05 10:59"
+    assert "2 holes inside 2 sessions: 2024-03-05, 2024-03-07" in missing.message
+
+
+def test_a_session_of_few_bars_is_short(week: Candles) -> None:
+    short = found(without(week, "2024-03-05 11:00", "2024-03-05 15:30"))["short-session"]
+    assert (short.count, short.where) == (1, "2024-03-05 09:15")
+
+
+def test_bars_outside_hours_are_kept_and_reported(week: Candles) -> None:
+    odd = with_bars(week, "2024-03-05 16:00", 3, moving=True)
+    outside = found(odd)["outside-hours"]
+    assert (outside.count, outside.where, outside.action) == (3, "2024-03-05 16:00", "kept")
+    assert drop_frozen_tails(odd) == (odd, ())
+
+
+def test_stamps_off_the_grid_are_counted(week: Candles) -> None:
+    quarter = week.resample("15m")
+    shifted = [quarter.ts + np.where(np.arange(len(quarter)) == 7, 60 * 10**9, 0)]
+    odd = Candles(quarter.series, [*shifted, *quarter.columns[1:]], quarter.origin)
+    assert found(odd)["off-grid"].count == 1
+
+
+def test_weekend_sessions_are_named(week: Candles) -> None:
+    odd = with_bars(week, "2024-03-09 09:15", 375, moving=True)
+    weekend = found(odd)["weekend-session"]
+    assert (weekend.count, weekend.where) == (1, "2024-03-09")
+    assert "missing-session" not in found(odd)
+
+
+def test_a_split_is_a_jump_and_a_move_inside_a_session_is_none(week: Candles) -> None:
+    halves = np.where(week.ts >= at("2024-03-06 00:00"), 0.5, 1.0)
+    columns = [week.ts, *(c * halves for c in week.columns[1:5]), week.volume, week.oi]
+    jump = found(Candles(week.series, columns, week.origin))["unadjusted-jump"]
+    assert (jump.count, jump.where, jump.severity) == (1, "2024-03-06", "warning")
+    inside = np.where(week.ts >= at("2024-03-06 12:00"), 0.5, 1.0)
+    columns = [week.ts, *(c * inside for c in week.columns[1:5]), week.volume, week.oi]
+    later = np.where(week.ts >= at("2024-03-07 00:00"), 1.0, inside)
+    columns[1:5] = [c * later / inside for c in columns[1:5]]
+    assert found(Candles(week.series, columns, week.origin))["unadjusted-jump"].where == (
+        "2024-03-07"
+    )
+
+
+def test_moves_without_volume_are_a_finding_where_there_is_volume(week: Candles) -> None:
+    silent = np.where(np.arange(len(week)) % 375 == 0, 0.0, week.volume)
+    bars = Candles(week.series, [*week.columns[:5], silent, week.oi], week.origin)
+    moved = int(np.count_nonzero((silent == 0) & (week.high > week.low)))
+    assert found(bars)["zero-volume"].count == moved
+    none = Candles(week.series, [*week.columns[:5], silent * 0, week.oi], week.origin)
+    assert "zero-volume" not in found(none)
+
+
+class TestFrozenTails:
+    def test_a_tail_after_the_close_is_dropped(self, week: Candles) -> None:
+        odd = with_bars(week, "2024-03-05 15:30", 100)
+        mended, findings = drop_frozen_tails(odd)
+        assert np.array_equal(mended.ts, week.ts)
+        (tail,) = findings
+        assert (tail.code, tail.count, tail.action) == ("frozen-tail", 100, "dropped")
+        assert tail.where == "2024-03-05 15:30"
+
+    def test_a_closing_print_among_it_goes_with_it(self, week: Candles) -> None:
+        odd = with_bars(with_bars(week, "2024-03-05 15:31", 1, moving=True), "2024-03-05 15:32", 90)
+        assert np.array_equal(drop_frozen_tails(odd)[0].ts, week.ts)
+
+    def test_an_extended_session_before_it_stays(self, week: Candles) -> None:
+        longer = with_bars(week, "2024-03-05 15:45", 75, moving=True)
+        mended, findings = drop_frozen_tails(with_bars(longer, "2024-03-05 17:00", 60))
+        assert np.array_equal(mended.ts, longer.ts)
+        assert findings[0].count == 60
+
+    def test_traded_bars_are_no_frozen_tail(self, week: Candles) -> None:
+        odd = with_bars(week, "2024-03-05 15:30", 100)
+        traded = np.where(odd.volume == 0, 1.0, odd.volume)
+        odd = Candles(odd.series, [*odd.columns[:5], traded, odd.oi], odd.origin)
+        assert drop_frozen_tails(odd) == (odd, ())
+
+    def test_a_tail_inside_the_session_is_kept_and_reported(self, week: Candles) -> None:
+        odd = with_bars(
+            without(week, "2024-03-05 14:30", "2024-03-05 15:30"), "2024-03-05 14:30", 60
+        )
+        assert drop_frozen_tails(odd) == (odd, ())
+        tail = found(odd)["frozen-tail"]
+        assert (tail.count, tail.where, tail.action) == (60, "2024-03-05 14:30", "kept")
+
+    def test_few_bars_and_evening_sessions_are_left_alone(self, week: Candles) -> None:
+        few = with_bars(week, "2024-03-05 15:30", 29)
+        assert drop_frozen_tails(few) == (few, ())
+        evening = with_bars(week, "2024-03-10 18:15", 60)
+        assert drop_frozen_tails(evening) == (evening, ())
