@@ -207,6 +207,6 @@ def test_old_hours_and_evenings_are_resampled_on_their_own_grid(shared_data: Pat
     assert f"{old[0].timestamp:%H:%M}" == "09:45"
     hours = read(shared_data, *FILES[2][:2]).resample("1h")
     evening = [c for c in hours if f"{c.timestamp:%Y-%m-%d}" == "2021-11-04"]
-    assert f"{evening[0].timestamp:%H:%M}" == "18:00"
+    assert f"{evening[0].timestamp:%H:%M}" == "18:15"
     usual = [f"{c.timestamp:%H:%M}" for c in hours if f"{c.timestamp:%Y-%m-%d}" == "2019-03-05"]
     assert usual == ["09:15", "10:15", "11:15", "12:15", "13:15", "14:15", "15:15", "15:30"]

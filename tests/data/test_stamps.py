@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tapeback.data.stamps import parse_stamps, to_utc
+from tapeback.data.stamps import NO_STAMP, parse_stamps, to_utc
+from tapeback.errors import DataFormatError
 from tapeback.utils.clock import IST, to_ns
 
 MOMENTS = st.datetimes(datetime(1980, 1, 1), datetime(2100, 1, 1)).map(
@@ -61,3 +62,15 @@ def test_dates_and_clocks_may_stand_apart(moments: list[datetime]) -> None:
 def test_fractions_of_a_second_are_kept() -> None:
     (stamp,) = read(["2024-01-02 09:15:00.123456789"])
     assert stamp % 10**9 == 123456789
+
+
+@pytest.mark.parametrize("text", ["17040801", "1704080700x", "99999999", "1" * 20])
+def test_a_number_that_is_no_epoch_is_refused_with_its_place(text: str) -> None:
+    with pytest.raises(DataFormatError, match=f"bars.csv:3: '{text}' is no date and time"):
+        parse_stamps(["1704080700", text], None, place=lambda row: f"bars.csv:{row + 2}")
+
+
+def test_rows_without_a_stamp_keep_their_place() -> None:
+    for texts in (["1704080700", "", "1704080760"], ["2024-01-01 09:15", "", "2024-01-01 09:16"]):
+        stamps = parse_stamps(texts, None, place=str)
+        assert [ts == NO_STAMP for ts in to_utc(stamps).tolist()] == [False, True, False]

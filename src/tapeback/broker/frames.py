@@ -56,7 +56,7 @@ class HistoryFrames:
         begin = table.labels.searchsorted(_midnight(first))
         stop = min(
             table.labels.searchsorted(_midnight(last, 1)),
-            table.ends.searchsorted(self._engine.now, side="right"),
+            table.ends.searchsorted(self._engine.simulator.now, side="right"),
         )
         return table.frame.iloc[begin:stop]
 
@@ -69,6 +69,7 @@ class HistoryFrames:
             for name in INTERVALS[:-2]
             if timeframes.duration(name) >= own
             and (not timeframes.is_intraday(name) or timeframes.duration(name) % own == 0)
+            and (finest, name) != ("1w", "M")
         ]
 
     def _candles(self, symbol: str, exchange: str, interval: str) -> Candles:

@@ -30,7 +30,7 @@ class QuoteBoard:
         tape = self._tapes.get(key)
         if tape is None:
             tape = self._tapes[key] = _Tape(self._service, self._service.simulator.books[key])
-        return tape.quote(self._service.engine.now)
+        return tape.quote(self._service.simulator.now)
 
 
 class _Tape:
@@ -87,7 +87,7 @@ class _Tape:
     def _prints(self, now: int) -> bool:
         """Whether the bar that is forming now has printed a price."""
         book = self._book
-        if book.candle is None or not book.start <= now < book.end:
+        if book.opened is None or not book.start <= now < book.end:
             return False
         return book.start < now or (self._simulator.walking and book.walked)
 

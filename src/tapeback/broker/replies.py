@@ -45,8 +45,7 @@ def unsendable(kind: str) -> Reply:
     """What the SDK answers when an argument cannot be written as JSON."""
     return {
         "status": "error",
-        "message": "An unexpected error occurred: "
-        f"Object of type {kind} is not JSON serializable",
+        "message": f"An unexpected error occurred: Object of type {kind} is not JSON serializable",
         "error_type": "unknown_error",
     }
 
@@ -303,7 +302,8 @@ def intervals(names: Sequence[str]) -> Reply:
 
 
 def _total(rows: list[Reply], name: str) -> float:
-    return round(sum(row[name] for row in rows), 2)
+    total: float = sum(row[name] for row in rows)
+    return round(total, 2)
 
 
 def _sql_time(moment: datetime) -> str:

@@ -192,9 +192,7 @@ _BASKET_ORDER: Schema = {
     "product": Field(_one_of("MIS", "NRML", "CNC"), "MIS"),
     "price": _not_negative("Price"),
     "trigger_price": _not_negative("Trigger price"),
-    "disclosed_quantity": Field(
-        _whole(0, "Disclosed quantity must be a non-negative integer."), 0
-    ),
+    "disclosed_quantity": Field(_whole(0, "Disclosed quantity must be a non-negative integer."), 0),
 }
 
 PLACE_ORDER: Schema = {**_STRATEGY, **_BASKET_ORDER}

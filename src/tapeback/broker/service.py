@@ -7,7 +7,7 @@ order is kept with its reason and reaches the strategy like any other update.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from tapeback.core.book import Book, Change
 from tapeback.core.engine import BacktestEngine
@@ -56,7 +56,7 @@ class BrokerService:
     def place(
         self,
         action: str,
-        quantity: float,
+        quantity: Any,
         symbol: str = "",
         exchange: str = "",
         pricetype: str = "MARKET",
@@ -82,9 +82,8 @@ class BrokerService:
         elif pricetype == "SL-M":
             price = 0.0
         order = Order(
-            symbol, action, quantity, exchange, pricetype, product,  # type: ignore[arg-type]
-            price, trigger_price, strategy,
-        )  # fmt: skip
+            symbol, action, quantity, exchange, pricetype, product, price, trigger_price, strategy
+        )
         if stop_loss or target:
             order.stop_loss = stop_loss
             order.target = target
@@ -97,11 +96,11 @@ class BrokerService:
         book = self._books.get((order.symbol, order.exchange))
         refusal = self._refusal(order, book)
         if refusal is None and book is not None:
-            if order.trigger_price:
-                order.status = "trigger pending"
             if self._margined:
                 refusal = self._block(order, book)
             if refusal is None:
+                if order.trigger_price:
+                    order.status = "trigger pending"
                 simulator.accept(book, order)
                 return order
         if refusal is not None:
@@ -215,15 +214,16 @@ class BrokerService:
             refusal = _product_refusal(order)
             if refusal is not None:
                 return refusal
-        quantity = order.quantity
-        if type(quantity) is not int:
-            if quantity != quantity or int(quantity) != quantity:
+        asked: Any = order.quantity
+        if type(asked) is not int:
+            if not float(asked).is_integer():
                 return Refusal(
-                    f"Fractional quantity ({quantity}) is not allowed for non-crypto exchanges.",
+                    f"Fractional quantity ({asked}) is not allowed for non-crypto exchanges.",
                     "Round the quantity down to whole units.",
                     OPENALGO,
                 )
-            order.quantity = quantity = int(quantity)
+            order.quantity = int(asked)
+        quantity = order.quantity
         if quantity <= 0:
             return Refusal(
                 "Quantity must be a positive number.",
@@ -272,7 +272,7 @@ class BrokerService:
                     f"Cannot sell {order.quantity} shares of {order.symbol} in CNC. Only "
                     f"{max(free, 0)} shares available",
                     "CNC sells what is held; MIS and NRML may sell short.",
-                    BROKER if self._live else OPENALGO,
+                    BROKER,
                 )
         price = order.trigger_price or order.price
         if order.pricetype == "SL" and self._live:
@@ -348,14 +348,18 @@ class BrokerService:
 
     def _off_tick(self, order: Order, book: Book) -> Refusal | None:
         tick = book.instrument.tick_size
-        for name, price in (("price", order.price), ("trigger_price", order.trigger_price)):
-            if (price / tick + _GRID_NOISE) % 1.0 > 2 * _GRID_NOISE:
-                return Refusal(
-                    f"{name} {price} is not a multiple of the tick size {tick}",
-                    f"Round it to the tick: {round(round(price / tick) * tick, 4)}.",
-                    BROKER,
-                )
-        return None
+        price, trigger = order.price / tick, order.trigger_price / tick
+        if (price + _GRID_NOISE) % 1.0 > 2 * _GRID_NOISE:
+            name, value = "price", order.price
+        elif trigger and (trigger + _GRID_NOISE) % 1.0 > 2 * _GRID_NOISE:
+            name, value = "trigger_price", order.trigger_price
+        else:
+            return None
+        return Refusal(
+            f"{name} {value} is not a multiple of the tick size {tick}",
+            f"Round it to the tick: {round(round(value / tick) * tick, 4)}.",
+            BROKER,
+        )
 
     def _wrong_side(self, order: Order, book: Book) -> Refusal | None:
         """Trigger against the last price, and an SL's limit against its trigger (P4)."""

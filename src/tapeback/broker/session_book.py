@@ -36,8 +36,8 @@ class SessionBook:
         self._day = -1
         self._orders: dict[str, Order] = {}
         self._rows: dict[str, Reply] = {}
-        self._working: list[tuple[Order, _Look]] = []
-        self._pending: list[Order] = []
+        self._working: list[Order] = []
+        self._looks: list[_Look] = []
         self._page: list[Reply] = []
         self._statistics: Reply = {}
         self._seen_orders = 0
@@ -94,20 +94,10 @@ class SessionBook:
     # Keeping up ----------------------------------------------------------------------------
 
     def _refresh(self) -> None:
-        simulator = self._simulator
-        day = day_number(self._service.engine.now)
-        mark = (
-            day,
-            len(simulator.orders),
-            len(simulator.fills),
-            len(simulator.modified),
-            len(self._service.open_orders()),
-        )
-        # A triggered SL that rests on changes none of these counts.
-        if mark == self._mark and not any(order.triggered_ts for order in self._pending):
+        day = day_number(self._simulator.now)
+        if self._unchanged(day):
             return
-        self._mark = mark
-        for order, look in self._working:
+        for order, look in zip(self._working, self._looks, strict=True):
             if look != _look(order):
                 self._rows[order.orderid] = self._render(order)
         fresh = self._new_orders()
@@ -116,13 +106,22 @@ class SessionBook:
             self._rows[order.orderid] = self._render(order)
         if day != self._day:
             self._begin(day)
-        working = [order for order, _ in self._working if order.is_open]
-        working += [order for order in fresh if order.is_open]
-        self._working = [(order, _look(order)) for order in working]
-        self._pending = [order for order in working if order.status == "trigger pending"]
+        self._working = [order for order in (*self._working, *fresh) if order.seq]
+        self._looks = [_look(order) for order in self._working]
         rows = self._rows
         self._page = [rows[orderid] for orderid in reversed(self._orders)]
         self._statistics = replies.order_statistics(self._orders.values(), self._sandbox)
+
+    def _unchanged(self, day: int) -> bool:
+        """Whether nothing happened to any order since the books were last read."""
+        simulator = self._simulator
+        mark = day, len(simulator.orders), len(simulator.ledger.rows), len(simulator.modified)
+        if mark != self._mark:
+            self._mark = mark
+            return False
+        # Those counts miss what ended without a fill, and a triggered SL that now rests.
+        looks = zip(self._working, self._looks, strict=True)
+        return all(order.status == look[0] for order, look in looks)
 
     def _new_orders(self) -> list[Order]:
         orders = self._simulator.orders
@@ -171,7 +170,7 @@ class SessionBook:
 
     def _read_fills(self) -> None:
         fills = self._simulator.fills
-        start = midnight(day_number(self._service.engine.now))
+        start = midnight(day_number(self._simulator.now))
         if self._fills and self._fills[0].ts < start:
             self._settle(self._fills)
             self._fills, self._trades = [], []

@@ -21,6 +21,7 @@ from tapeback.models.position import Position
 from tapeback.utils.clock import MINUTE_NS, day_number
 
 _STALE_LIMIT = 64
+UNKNOWN = -1.0
 _GRID_NOISE = 1e-7
 
 
@@ -44,7 +45,7 @@ class Book:
     `falling` holds what a falling price fires (buy limits, sell stops), highest first, as
     (-price, seq, order); `rising` what a rising price fires. An entry is stale once its order's
     `seq` has changed. A bar needs walking only if its low reaches `gate_low` or its high
-    `gate_high`; a new order opens the gate. `opened` is the bar that began last, `candle` the one
+    `gate_high`; a new order opens the gate. `volume_left` is UNKNOWN until a bar's first limit. `opened` is the bar that began last, `candle` the one
     that closed last; `price` is where the path stands while `walked`.
     """
 
@@ -216,15 +217,17 @@ class Book:
         self.leg = 0
         self.walked = True
         self.hit_low = self.hit_high = False
-        self.volume_left = self.allowance(candle)
+        self.volume_left = UNKNOWN
 
     def choose_path(self, mode: str) -> None:
         """Fix the order of the extremes of the bar being walked (T3, T3b)."""
         candle = self.opened
-        if candle is not None:
-            down = self.takes_low_first(mode)
-            first, second = (candle.low, candle.high) if down else (candle.high, candle.low)
-            self.points = (candle.open, first, second, candle.close)
+        if candle is None:
+            return
+        if self.takes_low_first(mode):
+            self.points = (candle.open, candle.low, candle.high, candle.close)
+        else:
+            self.points = (candle.open, candle.high, candle.low, candle.close)
 
     def takes_low_first(self, mode: str) -> bool:
         """Whether the current bar goes to its low first; its leader's order, if it has one."""

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from functools import cached_property
-from operator import attrgetter, itemgetter
+from operator import attrgetter
 from typing import overload
 
 import numpy as np
-import numpy.typing as npt
 
 from tapeback.models.fill import Fill, FillColumns
 from tapeback.models.order import Order
@@ -55,23 +54,23 @@ class Ledger(Sequence[Fill]):
 
 
 def _columns(rows: Sequence[FillRow]) -> FillColumns:
-    moved = np.zeros(len(rows))
-    for at, parts in enumerate(map(itemgetter(8), rows)):
-        if parts is not None:
-            moved[at] = parts[1] + parts[2] + parts[3] + parts[4]
+    count = len(rows)
+    if not count:
+        return FillColumns.of(())
+    ts, orders, signed, price, units, charges, _, _, parts, _ = zip(*rows, strict=True)
+    moved = np.zeros(count)
+    for at, part in enumerate(parts):
+        if part is not None:
+            moved[at] = part[1] + part[2] + part[3] + part[4]
     return FillColumns(
-        ts=_ints(rows, 0),
-        signed=_ints(rows, 2),
-        price=np.array(list(map(itemgetter(3), rows)), dtype=np.float64),
-        units=_ints(rows, 4),
-        charges=_ints(rows, 5),
+        ts=np.array(ts, dtype=np.int64),
+        signed=np.array(signed, dtype=np.int64),
+        price=np.array(price, dtype=np.float64),
+        units=np.array(units, dtype=np.int64),
+        charges=np.array(charges, dtype=np.int64),
         moved=moved,
-        owners=[_symbol_of(row[1]) for row in rows],
+        owners=list(map(_symbol_of, orders)),
     )
-
-
-def _ints(rows: Sequence[FillRow], at: int) -> npt.NDArray[np.int64]:
-    return np.array(list(map(itemgetter(at), rows)), dtype=np.int64)
 
 
 def _fill(row: FillRow) -> Fill:

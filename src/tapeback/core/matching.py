@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable
 
-from tapeback.core.book import Book
+from tapeback.core.book import UNKNOWN, Book
 from tapeback.core.ledger import Ledger, Parts
 from tapeback.core.portfolio import Portfolio
 from tapeback.core.ports import CostPlan, Listener
@@ -147,7 +147,7 @@ class Matching:
             quantity = self._share(book, order)
             if quantity:
                 reference = price if gap else order.price
-                rule = "P4" if order.pricetype == "SL" else "P2"
+                rule = "P2" if order.pricetype == "LIMIT" else "P4"
                 self._execute(book, order, quantity, reference, reference, None, rule, False)
         else:
             self._trigger(book, order, price)
@@ -196,6 +196,8 @@ class Matching:
         """What a limit may take of the bar's volume now; the rest waits for the next bar (P7)."""
         quantity = order.quantity - order.filled_quantity
         left = book.volume_left
+        if left == UNKNOWN:
+            left = book.allowance(book.opened)
         if quantity > left:
             lot = book.instrument.lot_size
             quantity = int(left) // lot * lot
@@ -223,36 +225,40 @@ class Matching:
         self, book: Book, order: Order, quantity: int, price: float, reference: float,
         parts: Parts | None, rule: str, thin: bool,
     ) -> None:  # fmt: skip
-        portfolio, now, side = self.portfolio, self.now, order.action
+        portfolio, now = self.portfolio, self.now
+        signed = quantity if order.action == "BUY" else -quantity
         units = round(price * RUPEE)
-        charges = self._charge(side, quantity * units)
-        signed = quantity if side == "BUY" else -quantity
+        charges = self._charge(order.action, quantity * units)
         position = book.positions.get(order.product) or book.position(order.product)
-        if self._margined and not order.parent:
-            portfolio.release(order, position, quantity)
-        portfolio.post(position, signed, units, charges)
+        filled = order.filled_quantity
+        total = filled + quantity
+        if self._margined:
+            if not order.parent:
+                portfolio.release(order, position, quantity)
+            portfolio.post(position, signed, units, charges)
+            if portfolio.available_units < 0:
+                self._note_shortfall(portfolio.available_units)
+        else:
+            portfolio.post(position, signed, units, charges)
         book.net += signed
         self._rows.append(
             (now, order, signed, price, units, charges, rule, reference, parts, thin)
         )
-        filled = order.filled_quantity
+        order.average_price = (
+            (order.average_price * filled + price * quantity) / total if filled else price
+        )
+        order.filled_quantity = total
         order.filled_ts = now
-        if filled:
-            total = filled + quantity
-            order.average_price = (order.average_price * filled + price * quantity) / total
-            order.filled_quantity = total
-        else:
-            order.average_price = price
-            order.filled_quantity = quantity
-        if order.filled_quantity >= order.quantity:
-            self.end(order, "complete")
-        if self._margined and portfolio.available_units < 0:
-            self._note_shortfall(portfolio.available_units)
+        if total >= order.quantity:
+            order.status = "complete"
+            order.seq = 0
+            order.ended_ts = now
         if order.stop_loss or order.target:
             self._protect(book, order, quantity)
         if order.oco:
             self._reduce_others(book, order, quantity)
-        self.notify(order)
+        if self.listener is not None:
+            self.notify(order)
 
     def _note_shortfall(self, available: int) -> None:
         day = day_number(self.now)

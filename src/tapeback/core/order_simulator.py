@@ -40,14 +40,15 @@ class OrderSimulator(Matching):
 
     def working(self) -> list[Order]:
         """Orders that have not ended, oldest first."""
-        waiting = [entry[2] for book in self.books.values() for entry in book.arrivals]
-        resting = [
-            entry[-1]
-            for book in self.books.values()
-            for entry in (*book.falling, *book.rising, *book.parked)
-        ]
-        found = {order.orderid: order for order in (*resting, *waiting) if order.seq}
-        return sorted(found.values(), key=lambda order: order.orderid)
+        found: dict[str, Order] = {}
+        for book in self.books.values():
+            for _, _, order in (*book.falling, *book.rising):
+                found[order.orderid] = order
+            for _, order in book.parked:
+                found[order.orderid] = order
+            for _, _, order, _ in book.arrivals:
+                found[order.orderid] = order
+        return sorted((o for o in found.values() if o.seq), key=lambda order: order.orderid)
 
     def recent(self) -> list[Order]:
         """The orders of the current Indian date, oldest first."""
@@ -199,19 +200,15 @@ class OrderSimulator(Matching):
                     book.arrivals.append(arrival)
                 elif arrival[2].seq == arrival[1]:
                     self._arrive(book, arrival[2], arrival[3])
-        falling, rising = book.falling, book.rising
         slack = book.limit_slack
+        falling, rising = book.falling, book.rising
         if (
             (falling and slack - falling[0][0] >= candle.low)
             or (rising and rising[0][0] - slack <= candle.high)
             or book.arrivals
         ):
             book.choose_path(self._intrabar)
-            if book.arrivals:
-                while (ts := self._next(book, end)) >= 0:
-                    self._step(book, ts)
-            else:
-                self._walk_legs(book)
+            self._walk_legs(book)
         if book.parked:
             book.unpark()
         book.walked = False
@@ -219,38 +216,68 @@ class OrderSimulator(Matching):
         self.walking = False
 
     def _walk_legs(self, book: Book) -> None:
-        """The three legs of a bar's path; what `_next` and `_step` do for several books."""
-        points, times, slack = book.points, book.times, book.limit_slack
-        price = points[0]
+        """The legs of a bar's path for one book; `_next` and `_step` do it for several."""
+        points = book.points
         for leg in (0, 1, 2):
             book.leg = leg
-            target = points[leg + 1]
-            down = target < price
-            if target != price:
-                while True:
-                    # A callback may have rebuilt the book: take its heap anew each time.
-                    heap = book.falling if down else book.rising
-                    if not heap or (heap[0][0] > -target if down else heap[0][0] > target):
-                        break
-                    key, seq, order = heappop(heap)
-                    if order.seq != seq:
-                        continue
-                    book.price = at = -key if down else key
-                    begins = times[leg]
-                    share = (at - price) / (target - price)
-                    self.now = begins + int((times[leg + 1] - begins) * share)
-                    before = len(self._rows)
-                    self.reach(book, order, at, gap=False)
-                    if leg < 2 and len(self._rows) > before:
-                        self._note_side(book, down)
-                    if book.arrivals:
-                        while (ts := self._next(book, book.end)) >= 0:
-                            self._step(book, ts)
-                        return
-                bound = -target if down else target
-                if leg < 2 and slack and heap and heap[0][0] - slack <= bound:
-                    self.touch_misses += book.mark_touched(down, target, times[leg + 1])
-            book.price = price = target
+            if book.arrivals:
+                break
+            start, target = points[leg], points[leg + 1]
+            if target < start:
+                self._fall(book, leg, start, target)
+            elif target > start:
+                self._rise(book, leg, start, target)
+            if book.arrivals:
+                break
+            book.price = target
+        else:
+            return
+        while (ts := self._next(book, book.end)) >= 0:
+            self._step(book, ts)
+
+    def _fall(self, book: Book, leg: int, start: float, target: float) -> None:
+        """Let price fall along a leg; a callback may rebuild the book, so its heap is taken anew."""
+        rows, times = self._rows, book.times
+        while book.falling and book.falling[0][0] <= -target:
+            key, seq, order = heappop(book.falling)
+            if order.seq != seq:
+                continue
+            book.price = at = -key
+            begins = times[leg]
+            self.now = begins + int((times[leg + 1] - begins) * ((start - at) / (start - target)))
+            before = len(rows)
+            self.reach(book, order, at, gap=False)
+            if leg < 2 and len(rows) > before:
+                book.hit_low = True
+                if book.hit_high:
+                    self.mark_ambiguous(book)
+            if book.arrivals:
+                return
+        slack = book.limit_slack
+        if slack and leg < 2 and book.falling and book.falling[0][0] - slack <= -target:
+            self.touch_misses += book.mark_touched(True, target, times[leg + 1])
+
+    def _rise(self, book: Book, leg: int, start: float, target: float) -> None:
+        """Let price rise along a leg."""
+        rows, times = self._rows, book.times
+        while book.rising and book.rising[0][0] <= target:
+            at, seq, order = heappop(book.rising)
+            if order.seq != seq:
+                continue
+            book.price = at
+            begins = times[leg]
+            self.now = begins + int((times[leg + 1] - begins) * ((at - start) / (target - start)))
+            before = len(rows)
+            self.reach(book, order, at, gap=False)
+            if leg < 2 and len(rows) > before:
+                book.hit_high = True
+                if book.hit_low:
+                    self.mark_ambiguous(book)
+            if book.arrivals:
+                return
+        slack = book.limit_slack
+        if slack and leg < 2 and book.rising and book.rising[0][0] - slack <= target:
+            self.touch_misses += book.mark_touched(False, target, times[leg + 1])
 
     # Several instruments -------------------------------------------------------------------
 

@@ -61,14 +61,15 @@ class Portfolio:
         if held * signed >= 0:
             position.cost = cost = position.cost + value
         else:
-            closed = min(abs(signed), abs(held))
-            whole = closed == abs(held)
-            released = position.cost if whole else position.cost * closed // abs(held)
-            profit = (closed if signed < 0 else -closed) * price - released
-            position.realised += profit
-            opened = abs(signed) - closed
-            cost = position.cost - released + (opened if signed > 0 else -opened) * price
+            if abs(signed) >= abs(held):
+                profit = held * price - position.cost
+                cost = (held + signed) * price
+            else:
+                released = position.cost * signed // held
+                profit = released - value
+                cost = position.cost + released
             position.cost = cost
+            position.realised += profit
         position.quantity = held + signed
         if self.margined:
             leverage = position.leverage

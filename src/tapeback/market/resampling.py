@@ -24,11 +24,11 @@ def resample(candles: Candles, timeframe: str) -> Candles:
 
     Intraday buckets count from the regular open of the date and run on through breaks. They end
     at the regular close; bars after it fall into buckets that count from the close, bars before
-    the open into buckets that count backwards from it. On a date without any bar in regular
-    hours (a Muhurat evening) they count from the date's first bar. No bucket holds bars of two
-    dates. Days are labelled by their date, weeks by their Monday, months by their first day,
-    each at Indian midnight. A bucket without bars is left out. Volume is NaN where none of a
-    bucket's bars has any.
+    the open into buckets that count backwards from it. On a date whose first bar comes after the
+    close (a Muhurat evening) they count from that bar. No bucket holds bars of two dates. Days
+    are labelled by their date, weeks by their Monday, months by their first day, each at Indian
+    midnight. A bucket without bars is left out. Volume is NaN where none of a bucket's bars has
+    any.
 
     The same timeframe gives back `candles` itself. Raises DataError when `timeframe` is finer
     than that of the candles or no multiple of it, or when more than one bar in a hundred runs
@@ -113,12 +113,11 @@ def _intraday_labels(candles: Candles, length: int) -> Ints:
     midnights = candles.days * DAY_NS - IST_OFFSET_NS
     clock = candles.ts - midnights
     anchors = np.where(clock < closes, opens, closes)
-    regular = (clock >= opens) & (clock < closes)
-    if not regular.all():
-        firsts = candles.session_firsts
+    firsts = candles.session_firsts
+    evening = clock[firsts] >= closes
+    if evening.any():
         sizes = np.diff(firsts, append=len(clock))
-        irregular = np.repeat(np.add.reduceat(regular, firsts, dtype=np.int64) == 0, sizes)
-        anchors = np.where(irregular, np.repeat(clock[firsts], sizes), anchors)
+        anchors = np.where(np.repeat(evening, sizes), np.repeat(clock[firsts], sizes), anchors)
     # A pre-open bucket could reach back over midnight when the open is early and bars are long.
     starts = np.maximum(anchors + (clock - anchors) // length * length, 0)
     labels: Ints = midnights + starts

@@ -26,6 +26,8 @@ LONGEST_BAR_CURVE = 5_000
 
 Row = dict[str, Any]
 
+_JSON_TYPES = frozenset({str, int, bool, list, type(None)})
+
 
 def result_document(result: BacktestResult) -> Row:
     """The whole result as dicts, lists, text, numbers and None; no NaN, no infinity.
@@ -151,10 +153,15 @@ def _equity_curve(curve: EquityCurve) -> tuple[str, list[Row]]:
 
 
 def _finite(row: Row) -> Row:
-    """The same row, None for what is no finite number."""
+    """The same row with None for what is no finite number. A bot's order may hold whatever the bot
+    put into it, numpy's numbers for instance."""
     for key, value in row.items():
-        if type(value) is float and value - value != 0.0:
-            row[key] = None
+        kind = type(value)
+        if kind is float:
+            if value - value != 0.0:
+                row[key] = None
+        elif kind not in _JSON_TYPES:
+            row[key] = plain(value)
     return row
 
 

@@ -31,5 +31,5 @@ def iso_column(stamps: Sequence[int] | NDArray[np.int64]) -> list[str]:
     column = np.asarray(stamps, dtype=np.int64)
     unit = "us" if np.any(column % SECOND_NS) else "s"
     local = (column + IST_OFFSET_NS).astype("datetime64[ns]").astype(f"datetime64[{unit}]")
-    texts = np.datetime_as_string(local, unit=unit).tolist()
-    return [f"{text}+05:30" if ts else "" for text, ts in zip(texts, column.tolist(), strict=True)]
+    texts = zip(local.astype(str).tolist(), column.tolist(), strict=True)
+    return [f"{text}+05:30" if ts else "" for text, ts in texts]

@@ -1,0 +1,104 @@
+"""From the command line's words to the settings of a run."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Collection, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from tapeback.errors import ConfigError
+
+if TYPE_CHECKING:
+    from tapeback.models.config import AppConfig
+
+_BOT_FILE = re.compile(r"\.py(?::|$)")
+_SERIES = ("symbol", "exchange", "timeframe")
+
+
+def settings_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add what chooses the settings: BOT, `--config` and `--set`."""
+    for option in (
+        click.option(
+            "--set",
+            "settings",
+            multiple=True,
+            metavar="KEY=VALUE",
+            help="A setting, such as backtest.initial_cash=500000. Repeatable.",
+        ),
+        click.option(
+            "-c", "--config", "config_path", metavar="FILE", help="A YAML file of settings."
+        ),
+        click.argument("bot", required=False),
+    ):
+        command = option(command)
+    return command
+
+
+def data_overrides(data: Sequence[str], named: Mapping[str, str | None]) -> list[str]:
+    """The settings that `--data` (each one of `data`) and `--symbol`, `--start` and so on
+    (`named`) stand for, as `data.key=value`. Raises ConfigError for what `--data` cannot mean."""
+    given = {key: value for key, value in named.items() if value is not None}
+    if data:
+        given |= _sources(data, given)
+    return [f"data.{key}={json.dumps(value, ensure_ascii=False)}" for key, value in given.items()]
+
+
+def _sources(data: Sequence[str], given: Mapping[str, str]) -> dict[str, Any]:
+    from tapeback.data.arguments import parse_data_argument
+
+    arguments = [parse_data_argument(text) for text in data]
+    if not any(argument.synthetic for argument in arguments):
+        return {"use_synthetic": False, "files": list(data)}
+    if len(arguments) > 1:
+        raise ConfigError(
+            f"--data: synthetic stands beside {len(arguments) - 1} other(s).",
+            remedy="Synthetic data is one series: give --data once.",
+        )
+    series = {name: getattr(arguments[0], name) for name in _SERIES}
+    for name, value in series.items():
+        if value is not None and given.get(name, value).upper() != value.upper():
+            raise ConfigError(f"--data says {name} {value} and --{name} {given[name]}: drop one.")
+    named = {name: value for name, value in series.items() if value is not None}
+    return {"files": [], "use_synthetic": True, **named}
+
+
+def load_settings(
+    bot: str | None, config_path: str | None, overrides: Sequence[str], settings: Sequence[str]
+) -> AppConfig:
+    """The settings for a bot: those of FILE, else those of its row in the catalogue; a bot file
+    that no row names takes the base file alone. `overrides` win over `settings`.
+
+    Raises ConfigError, which names the option that a refused value was given by.
+    """
+    from tapeback.settings import BASE_PATH, load_config
+
+    name = bot
+    if bot is not None and is_bot_file(bot):
+        name = None
+        if config_path is None and Path(BASE_PATH).exists():
+            config_path = BASE_PATH
+    try:
+        return load_config(config_path, strategy=name, overrides=[*settings, *overrides])
+    except ConfigError as error:
+        keys = {override.partition("=")[0] for override in overrides}
+        problems = [_in_own_words(problem, keys) for problem in error.problems]
+        raise ConfigError(problems, remedy=error.remedy) from None
+
+
+def _in_own_words(problem: str, keys: Collection[str]) -> str:
+    """The problem with the option that was given, in place of the `--set` that it stands for."""
+    place, colon, reason = problem.partition(":")
+    key = place.removeprefix("--set ")
+    if place == key or key not in keys:
+        return problem
+    name = key.removeprefix("data.")
+    return f"--{'data' if name in ('files', 'use_synthetic') else name}{colon}{reason}"
+
+
+def is_bot_file(bot: str) -> bool:
+    """Whether BOT is `file.py` or `file.py:Class`, not the name of a strategy."""
+    return _BOT_FILE.search(bot) is not None

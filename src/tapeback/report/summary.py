@@ -1,0 +1,232 @@
+"""A result in words: first what a trader must know, then the ratios."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from datetime import date, datetime
+from itertools import groupby
+from typing import TYPE_CHECKING, Literal, NamedTuple
+
+import numpy as np
+
+from tapeback.models.instrument import INDEX_EXCHANGES
+from tapeback.report.rupees import grouped, percent, rupees
+
+if TYPE_CHECKING:
+    from tapeback.models.order import Order
+    from tapeback.models.result import BacktestResult
+
+Tone = Literal["plain", "title", "good", "bad", "warning", "faint"]
+
+_FIGURE = re.compile(r"\d[\d,.]*")
+_FINDING_TONES: dict[str, Tone] = {"error": "bad", "warning": "warning"}
+
+
+class Line(NamedTuple):
+    """A line of the summary and how it is meant."""
+
+    text: str
+    tone: Tone = "plain"
+
+
+def summary(result: BacktestResult) -> list[Line]:
+    """The summary, line by line; an empty line stands between its parts."""
+    parts = (_header, _profit, _orders, _data, _trust, _ratios)
+    lines: list[Line] = []
+    for part in parts:
+        lines += [Line(""), *part(result)] if lines else part(result)
+    return lines
+
+
+def _header(result: BacktestResult) -> Iterator[Line]:
+    code = result.manifest.get("code", {})
+    series = [name for name, _ in result.origins]
+    yield Line(f"{code.get('strategy') or 'strategy'} on {', '.join(series)}", "title")
+    if result.synthetic:
+        yield Line("SYNTHETIC DATA: made-up prices. No figure here speaks of a real market.", "bad")
+    if result.status != "completed":
+        yield Line(
+            f"{result.status.upper()} after {grouped(result.processed_candles)} of "
+            f"{grouped(result.total_candles)} bars: all figures are of that part.",
+            "bad",
+        )
+
+
+def _profit(result: BacktestResult) -> Iterator[Line]:
+    metrics = result.metrics
+    net = metrics.net_pnl
+    yield Line(
+        f"Net {rupees(net)} ({percent(metrics.total_return_pct)}) = gross "
+        f"{rupees(metrics.gross_pnl)} - charges {rupees(metrics.total_fees)} - assumed slippage "
+        f"{rupees(metrics.assumed_slippage)}",
+        "good" if net > 0 else "bad" if net < 0 else "plain",
+    )
+    yield _survivable(metrics.survivable_slippage_pct)
+    if result.bounds is not None:
+        yield Line(
+            f"Net between {rupees(result.bounds.adverse)} and {rupees(result.bounds.favourable)}, "
+            "by how its bars are read"
+        )
+    if metrics.worst_day is not None and metrics.worst_day_pnl is not None:
+        loss = "" if metrics.worst_day_pct is None else f" ({percent(metrics.worst_day_pct)})"
+        yield Line(f"Worst day {metrics.worst_day}: {rupees(metrics.worst_day_pnl)}{loss}")
+    if metrics.max_drawdown_peak is not None:
+        yield Line(
+            f"Worst drawdown {percent(metrics.max_drawdown_pct)}: from "
+            f"{_minute(metrics.max_drawdown_peak)} to {_minute(metrics.max_drawdown_trough)}, "
+            + _recovered(metrics.max_drawdown_recovery)
+        )
+    span = _span(metrics.first_day, metrics.last_day)
+    yield Line(f"{_count(metrics.sessions, 'session')}{span}, {_count(metrics.bars, 'bar')}")
+
+
+def _survivable(pct: float | None) -> Line:
+    if pct is None:
+        return Line("Survivable slippage: nothing was traded", "warning")
+    if pct < 0:
+        return Line(f"Loses {-pct:.2f} % a side even without any slippage", "bad")
+    return Line(f"Survives up to {pct:.2f} % slippage a side")
+
+
+def _orders(result: BacktestResult) -> Iterator[Line]:
+    orders = result.orders
+    filled = [order for order in orders if order.status == "complete"]
+    cancelled = [order for order in orders if order.status == "cancelled"]
+    resting = [order for order in orders if order.is_open]
+    refused = result.refused_orders
+    partly = sum(0 < order.filled_quantity < order.quantity for order in (*cancelled, *resting))
+    yield Line(
+        f"{_count(len(orders), 'order')}: {grouped(len(filled))} filled, "
+        f"{grouped(len(cancelled))} cancelled, {grouped(len(resting))} still open, "
+        f"{grouped(len(refused))} REFUSED"
+        + (f"; {grouped(partly)} of those not filled were filled in part" if partly else ""),
+        "bad" if refused else "plain",
+    )
+    for same in _by_reason(refused):
+        first = same[0]
+        yield Line(
+            f"  refused by {first.refused_by} {grouped(len(same))} ×: {first.rejection_reason} "
+            f"(first {_minute(first.placed_at)}, order {first.orderid})",
+            "bad",
+        )
+        if first.remedy:
+            yield Line(f"    {first.remedy}")
+    for same in _by_reason(cancelled):
+        reason = same[0].rejection_reason or "by the strategy"
+        yield Line(f"  cancelled {grouped(len(same))} ×: {reason}", "faint")
+
+
+def _by_reason(orders: Iterable[Order]) -> list[list[Order]]:
+    """Orders with one reason together, whatever figures stand in it; the commonest first."""
+
+    def reason(order: Order) -> str:
+        return _FIGURE.sub("#", f"{order.refused_by}: {order.rejection_reason}")
+
+    groups = [list(same) for _, same in groupby(sorted(orders, key=reason), key=reason)]
+    return sorted(groups, key=len, reverse=True)
+
+
+def _data(result: BacktestResult) -> Iterator[Line]:
+    kind = "Synthetic data" if result.synthetic else "Real data"
+    if any(origin.kind == "array" for _, origin in result.origins):
+        kind = "Data handed over in memory"
+    findings = len(result.findings)
+    yield Line(f"{kind}, {_count(findings, 'finding')}")
+    for name, origin in result.origins:
+        yield Line(f"  {name}: {origin.kind} {origin.detail}".rstrip(), "faint")
+        for finding in origin.findings:
+            place = f" (first at {finding.where})" if finding.where else ""
+            yield Line(
+                f"    {finding.severity}: {finding.message} {grouped(finding.count)} ×, "
+                f"{finding.action}{place}",
+                _FINDING_TONES.get(finding.severity, "plain"),
+            )
+
+
+def _trust(result: BacktestResult) -> Iterator[Line]:
+    """What the bars could not tell, and what the simulation does not model."""
+    ambiguous, traded = len(result.ambiguous_bars), _bars_with_fills(result)
+    share = f" ({100.0 * ambiguous / traded:.1f} % of the bars with fills)" if traded else ""
+    yield Line(f"{_count(ambiguous, 'ambiguous bar')}{share}", "warning" if ambiguous else "plain")
+    yield Line(
+        f"{_count(result.touch_misses, 'limit')} touched but not passed, and not filled; "
+        f"{_count(len(result.thin_fills), 'fill')} beyond the bar's share of volume"
+    )
+    for shortfall in result.shortfalls:
+        yield Line(f"Shortfall on {shortfall.date}: {rupees(-abs(shortfall.amount))}", "bad")
+    for position in result.open_positions:
+        yield Line(
+            f"Open at the end: {grouped(position.quantity)} {position.symbol}:{position.exchange} "
+            f"{position.product} at {rupees(position.average_price)}, "
+            f"{rupees(position.unrealised_pnl)} unrealised",
+            "warning",
+        )
+    for fault in result.faults:
+        when = f"{fault.timestamp:%Y-%m-%d %H:%M:%S}"
+        yield Line(f"The strategy raised in {fault.callback} at {when}: {fault.error}", "bad")
+    yield from _limits(result)
+    for note in result.notes:
+        yield Line(note)
+
+
+def _limits(result: BacktestResult) -> Iterator[Line]:
+    accepted = [order for order in result.orders if order.status != "rejected"]
+    fidelity = result.manifest.get("execution", {}).get("fidelity")
+    indices = dict.fromkeys(o.symbol for o in accepted if o.exchange in INDEX_EXCHANGES)
+    if indices and fidelity != "none":
+        yield Line(
+            f"Orders on an index ({', '.join(indices)}) are a proxy for its near future.", "warning"
+        )
+    if fidelity != "none" and any(order.product == "MIS" for order in accepted):
+        yield Line("MIS positions are carried: square-off comes with the market rules.", "warning")
+
+
+def _bars_with_fills(result: BacktestResult) -> int:
+    """How many bars, each symbol's counted, had at least one fill."""
+    stamps = np.array([fill.ts for fill in result.fills], dtype=np.int64)
+    bars = np.searchsorted(result.equity_curve.ts, stamps, side="right").tolist()
+    fills = zip(bars, result.fills, strict=True)
+    return len({(bar, fill.symbol, fill.exchange) for bar, fill in fills})
+
+
+def _ratios(result: BacktestResult) -> Iterator[Line]:
+    metrics = result.metrics
+    drawdown = f"{rupees(metrics.max_drawdown)} ({metrics.max_drawdown_pct:.2f}%)"
+    figures = {
+        "Total Return": f"{rupees(metrics.total_return)} ({metrics.total_return_pct:.2f}%)",
+        "Annualized Return": _shown(metrics.annualized_return, 2, "%"),
+        "Max Drawdown": drawdown,
+        "Sharpe Ratio": _shown(metrics.sharpe_ratio, 3),
+        "Sortino Ratio": _shown(metrics.sortino_ratio, 3),
+        "Calmar Ratio": _shown(metrics.calmar_ratio, 3),
+        "Volatility": _shown(metrics.volatility, 2, "%"),
+        "Exposure": _shown(metrics.exposure_pct, 1, "%"),
+        "Buy and Hold": _shown(metrics.buy_and_hold_return_pct, 2, "%"),
+        "Total Trades": grouped(metrics.total_trades),
+        "Win Rate": _shown(metrics.win_rate, 1, "%"),
+        "Profit Factor": _shown(metrics.profit_factor, 2),
+        "Run ID": result.run.run_id,
+    }
+    for name, figure in figures.items():
+        yield Line(f"{name}: {figure}")
+
+
+def _shown(figure: float | None, digits: int, unit: str = "") -> str:
+    return "N/A" if figure is None else f"{figure:.{digits}f}{unit}"
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{grouped(number)} {noun}{'' if number == 1 else 's'}"
+
+
+def _span(first: date | None, last: date | None) -> str:
+    return f" from {first} to {last}" if first is not None else ""
+
+
+def _minute(moment: datetime | None) -> str:
+    return "" if moment is None else f"{moment:%Y-%m-%d %H:%M}"
+
+
+def _recovered(moment: datetime | None) -> str:
+    return "not recovered" if moment is None else f"recovered {_minute(moment)}"

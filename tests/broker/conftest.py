@@ -1,0 +1,121 @@
+"""A run whose strategy is a script: it calls the client at each bar's close."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+import pytest
+
+from tapeback.broker.client import MockOpenAlgoClient
+from tapeback.broker.service import BrokerService
+from tapeback.core.engine import BacktestEngine
+from tapeback.core.portfolio import Portfolio
+from tapeback.core.rules import ExecutionRules
+from tapeback.market.candles import Candles
+from tapeback.market.costs import FlatCosts
+from tapeback.models.candle import Candle
+from tapeback.models.order import Order
+from tapeback.strategies.base import BaseStrategy
+from tapeback.utils.clock import DAY_NS, IST_OFFSET_NS, MINUTE_NS
+
+MONDAY = 19_723 * DAY_NS - IST_OFFSET_NS  # 2024-01-01
+OPEN = MONDAY + 555 * MINUTE_NS
+
+Script = Callable[[MockOpenAlgoClient, int, Candle], None]
+
+
+def bars(
+    closes: Sequence[float],
+    *,
+    per_day: int = 375,
+    symbol: str = "SBIN",
+    exchange: str = "NSE",
+    timeframe: str = "1m",
+    width: float = 0.5,
+    volume: float = 10_000,
+    oi: float | None = None,
+) -> Candles:
+    """Bars from 2024-01-01 09:15, `per_day` a date, each opening at the close before it and
+    reaching `width` beyond both."""
+    close = np.array(closes, dtype=float)
+    opened = np.concatenate([close[:1], close[:-1]])
+    at = np.arange(len(close))
+    ts = OPEN + at // per_day * DAY_NS + at % per_day * MINUTE_NS
+    return Candles.from_arrays(
+        symbol=symbol,
+        exchange=exchange,
+        timeframe=timeframe,
+        ts=ts,
+        open=opened,
+        high=np.maximum(opened, close) + width,
+        low=np.minimum(opened, close) - width,
+        close=close,
+        volume=np.full(len(close), float(volume)),
+        oi=None if oi is None else np.full(len(close), float(oi)),
+    )
+
+
+class Scripted(BaseStrategy):
+    """Calls a script with the client, the number of the bar and the bar."""
+
+    def __init__(self, script: Script | None, on_update: Any) -> None:
+        self.script = script
+        self.on_update = on_update
+        self.updates: list[tuple[str, str]] = []
+        self.bar = -1
+
+    def set_context(self, context: BrokerService) -> None:
+        super().set_context(context)
+        self.client = MockOpenAlgoClient(context)
+
+    def on_bar(self, candle: Candle) -> None:
+        self.bar += 1
+        if self.script is not None:
+            self.script(self.client, self.bar, candle)
+
+    def on_order_update(self, order: Order) -> None:
+        self.updates.append((order.orderid, order.status))
+        if self.on_update is not None:
+            self.on_update(self.client, order)
+
+
+class Played:
+    """What a scripted run left: its client, still at the last instant, orders and updates."""
+
+    def __init__(self, strategy: Scripted, engine: BacktestEngine) -> None:
+        self.client = strategy.client
+        self.engine = engine
+        self.orders = list(engine.simulator.orders.values())
+        self.fills = list(engine.simulator.fills)
+        self.updates = strategy.updates
+
+
+@pytest.fixture
+def play() -> Callable[..., Played]:
+    """Run a script over candles; keywords are execution rules, `cash` the account."""
+
+    def run(
+        script: Script | None,
+        candles: Candles | Sequence[Candles],
+        *,
+        on_update: Callable[[MockOpenAlgoClient, Order], None] | None = None,
+        cash: float = 1_000_000.0,
+        fee_bps: float = 0.0,
+        **rules: Any,
+    ) -> Played:
+        series = [candles] if isinstance(candles, Candles) else list(candles)
+        settled = ExecutionRules(
+            **{"slippage": "none", "limit_fill": "touch", "leverage": {"MIS": 5.0}, **rules}
+        )
+        portfolio = Portfolio(cash, settled.leverage, margined=settled.exchange_rules)
+        engine = BacktestEngine(series, settled, portfolio, FlatCosts(fee_bps))
+        strategy = Scripted(script, on_update)
+        strategy.set_context(BrokerService(engine))
+        record = engine.run(strategy, strategy.on_order_update)
+        assert [fault.traceback for fault in record.faults] == []
+        assert record.status == "completed"
+        return Played(strategy, engine)
+
+    return run
