@@ -27,6 +27,7 @@ from tapeback.market.candles import Candles
 from tapeback.market.costs import FLAT_BPS, FlatCosts
 from tapeback.metrics.calculator import MetricsCalculator
 from tapeback.models.config import AppConfig
+from tapeback.models.order import PRODUCTS
 from tapeback.models.result import (
     AmbiguousBar,
     BacktestResult,
@@ -42,8 +43,6 @@ from tapeback.utils.clock import date_of, midnight, to_ist
 from tapeback.utils.money import to_rupees
 
 Progress = Callable[[int, int], None]
-_EQUITY_LEVERAGE = {"MIS": 5.0, "CNC": 1.0, "NRML": 1.0}
-_FUTURE_LEVERAGE = {"MIS": 10.0, "CNC": 1.0, "NRML": 10.0}
 _ADVERSE = {"intrabar": "adverse", "limit_fill": "through", "slippage": "harsh"}
 _FAVOURABLE = {"intrabar": "favourable", "limit_fill": "touch"}
 
@@ -114,10 +113,8 @@ def simulate(
     """Play `series` to one strategy under `config` and work out everything about the run."""
     _check_series(series)
     created, begun = datetime.now(UTC), time.perf_counter()
-    rules = execution_rules(config, series[0])
-    portfolio = Portfolio(
-        config.backtest.initial_cash, rules.leverage, margined=rules.exchange_rules
-    )
+    rules = execution_rules(config)
+    portfolio = Portfolio(config.backtest.initial_cash, margined=rules.exchange_rules)
     engine = BacktestEngine(series, rules, portfolio, _costs(config), progress=progress)
     service = BrokerService(engine)
     strategy.set_context(service)
@@ -145,7 +142,7 @@ def simulate(
     return result
 
 
-def execution_rules(config: AppConfig, first: Candles) -> ExecutionRules:
+def execution_rules(config: AppConfig) -> ExecutionRules:
     """The execution settings with every default settled that depends on the fidelity."""
     execution, backtest_ = config.execution, config.backtest
     live = execution.fidelity == "live"
@@ -166,15 +163,15 @@ def execution_rules(config: AppConfig, first: Candles) -> ExecutionRules:
         latency=round((execution.latency or 0.0) * 1_000_000),
         continue_on_error=execution.on_error == "continue",
         close_at_end=execution.close_at_end,
-        leverage=_leverage(backtest_.leverage, first),
+        leverage=_leverage(backtest_.leverage),
     )
 
 
-def _leverage(setting: float | dict[str, float] | None, first: Candles) -> dict[str, float]:
+def _leverage(setting: float | dict[str, float] | None) -> dict[str, float]:
+    """The leverage that was set, by product; what is missing follows the instrument."""
     if isinstance(setting, int | float):
-        return dict.fromkeys(_EQUITY_LEVERAGE, float(setting))
-    usual = _EQUITY_LEVERAGE if first.exchange in ("NSE", "BSE") else _FUTURE_LEVERAGE
-    return {**usual, **(setting or {})}
+        return dict.fromkeys(PRODUCTS, float(setting))
+    return dict(setting or {})
 
 
 def _costs(config: AppConfig) -> FlatCosts:

@@ -6,9 +6,9 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from tests.broker.conftest import Played, bars
 
 from tapeback.broker.client import MockOpenAlgoClient
+from tests.broker.conftest import Played, bars
 
 Play = Callable[..., Played]
 BUY = {"symbol": "SBIN", "exchange": "NSE", "action": "BUY", "quantity": 10}
@@ -72,7 +72,10 @@ def test_both_spellings_of_the_price_type_and_figures_as_text(play: Play) -> Non
             {"quantity": 1.5},
             "{'quantity': ['Fractional quantity (1.5) is not allowed for non-crypto exchanges.']}",
         ),
-        ({"price": "nan"}, "{'price': ['Special numeric values (nan or infinity) are not permitted.']}"),
+        (
+            {"price": "nan"},
+            "{'price': ['Special numeric values (nan or infinity) are not permitted.']}",
+        ),
         ({"variety": "regular"}, "{'variety': ['Unknown field.']}"),
         ({"price_type": "LIMIT"}, "LIMIT orders require price"),
         ({"price_type": "SL-M"}, "SL-M orders require trigger_price"),
@@ -232,12 +235,11 @@ def test_modifyorder_moves_a_resting_order(play: Play, fidelity: str) -> None:
         if bar == 0:
             client.placeorder(**BUY, price_type="LIMIT", price=90)
         if bar == 1:
-            found.append(
-                client.modifyorder(
-                    order_id="24010100000001", symbol="SBIN", action="BUY", exchange="NSE",
-                    product="MIS", quantity=20, price="99.8",
-                )  # fmt: skip
-            )
+            reply = client.modifyorder(
+                order_id="24010100000001", symbol="SBIN", action="BUY", exchange="NSE",
+                product="MIS", quantity=20, price="99.8",
+            )  # fmt: skip
+            found.append(reply)
             found.append(client.orderbook()["data"]["orders"][0])
 
     run = play(script, bars(FLAT), fidelity=fidelity)

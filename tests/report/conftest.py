@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import numpy as np
 import pytest
@@ -83,12 +83,12 @@ def run() -> Callable[..., BacktestResult]:
 
 
 @pytest.fixture(scope="session")
-def busy_run() -> Iterator[BacktestResult]:
-    yield tapeback.backtest(Busy, session_bars(), initial_cash=1_000_000)
+def busy_run() -> BacktestResult:
+    return tapeback.backtest(Busy, session_bars(), initial_cash=1_000_000)
 
 
 @pytest.fixture(scope="session")
-def synthetic_run() -> Iterator[BacktestResult]:
+def synthetic_run() -> BacktestResult:
     origin = Origin(
         kind="synthetic",
         detail="seed 42",
@@ -102,4 +102,4 @@ def synthetic_run() -> Iterator[BacktestResult]:
             ),
         ),
     )
-    yield tapeback.backtest(Busy, session_bars(origin=origin), initial_cash=1_000_000)
+    return tapeback.backtest(Busy, session_bars(origin=origin), initial_cash=1_000_000)

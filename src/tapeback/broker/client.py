@@ -191,10 +191,7 @@ class MockOpenAlgoClient:
     def orderbook(self, **kwargs: Any) -> Reply:
         """Orders of the current session, newest first, and their counts."""
         refused = self._read_account(kwargs)
-        if refused is not None:
-            return refused
-        data = {"orders": self._books.order_rows(), "statistics": self._books.statistics()}
-        return replies.success(self._sandbox, data=data)
+        return refused or replies.success(self._sandbox, data=self._books.order_book())
 
     def tradebook(self, **kwargs: Any) -> Reply:
         """Executions of the current session, newest first."""

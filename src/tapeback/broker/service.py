@@ -7,10 +7,12 @@ order is kept with its reason and reaches the strategy like any other update.
 from __future__ import annotations
 
 from collections.abc import Callable
+from math import inf
 from typing import Any, NamedTuple
 
 from tapeback.core.book import Book, Change
 from tapeback.core.engine import BacktestEngine
+from tapeback.errors import StrategyError
 from tapeback.market import timeframes
 from tapeback.models.instrument import CASH_EXCHANGES, DERIVATIVE_EXCHANGES, EXCHANGES
 from tapeback.models.order import ACTIONS, PRICE_TYPES, PRODUCTS, Order
@@ -44,6 +46,7 @@ class BrokerService:
         self._strict = engine.rules.exchange_rules
         self._live = engine.rules.fidelity == "live"
         self._margined = self.portfolio.margined
+        self._needed = 0
         first = engine.series[0]
         self.symbol = first.symbol
         self.exchange = first.exchange
@@ -90,7 +93,12 @@ class BrokerService:
         return self.submit(order)
 
     def submit(self, order: Order) -> Order:
-        """Check an order that the caller made and send it."""
+        """Check an order that the caller made and send it. Raises StrategyError for an order that
+        was sent before."""
+        if order.orderid:
+            raise StrategyError(
+                f"order {order.orderid} was sent already.", remedy="Make a new Order each time."
+            )
         simulator = self.simulator
         simulator.register(order)
         book = self._books.get((order.symbol, order.exchange))
@@ -216,25 +224,41 @@ class BrokerService:
                 return refusal
         asked: Any = order.quantity
         if type(asked) is not int:
-            if not float(asked).is_integer():
-                return Refusal(
-                    f"Fractional quantity ({asked}) is not allowed for non-crypto exchanges.",
-                    "Round the quantity down to whole units.",
-                    OPENALGO,
-                )
+            refusal = _quantity_refusal(asked)
+            if refusal is not None:
+                return refusal
             order.quantity = int(asked)
-        quantity = order.quantity
-        if quantity <= 0:
+        if order.quantity <= 0:
             return Refusal(
                 "Quantity must be a positive number.",
-                f"It was {quantity}: is the amount an order may spend below the price of one unit?",
+                f"It was {asked}: is the amount an order may spend below the price of one unit?",
                 OPENALGO,
             )
         if order.pricetype != "MARKET":
             refusal = _price_refusal(order)
             if refusal is not None:
                 return refusal
+        if order.stop_loss or order.target:
+            refusal = self._leg_refusal(order, book)
+            if refusal is not None:
+                return refusal
         return self._exchange_refusal(order, book) if self._strict else None
+
+    def _leg_refusal(self, order: Order, book: Book) -> Refusal | None:
+        """Whether the stop and the target of an entry can be orders of their own (S6)."""
+        for name, level in (("stop_loss", order.stop_loss), ("target", order.target)):
+            if level and not _is_price(level):
+                return Refusal(f"{name} must be a price above 0", f"It was {level!r}.", OPENALGO)
+            if level and self._live and _off_grid(level, book.instrument.tick_size):
+                return _tick_refusal(name, level, book.instrument.tick_size)
+        base = order.price or order.trigger_price or self.simulator.last_price(book)
+        sign = 1 if order.action == "BUY" else -1
+        if self._live and base:
+            if order.stop_loss and (order.stop_loss - base) * sign >= 0:
+                return _leg_side_refusal("stop_loss", order, base, "below", "above")
+            if order.target and (order.target - base) * sign <= 0:
+                return _leg_side_refusal("target", order, base, "above", "below")
+        return None
 
     def _exchange_refusal(self, order: Order, book: Book) -> Refusal | None:
         lot = book.instrument.lot_size
@@ -263,16 +287,23 @@ class BrokerService:
 
     def _block(self, order: Order, book: Book) -> Refusal | None:
         """Check shares and funds, and block the margin of an order that may go (S2)."""
-        portfolio = self.portfolio
-        position = book.position(order.product)
+        refusal = self._unaffordable(order, book, order.quantity)
+        if refusal is None:
+            self.portfolio.reserve(order, book.position(order.product), self._needed)
+        return refusal
+
+    def _unaffordable(self, order: Order, book: Book, quantity: int) -> Refusal | None:
+        """Whether shares or funds are missing for `quantity` of an order; what it needs is kept
+        in `_needed`, in money units."""
+        portfolio, position = self.portfolio, book.position(order.product)
         if order.product == "CNC" and order.action == "SELL":
             free = position.quantity - position.resting_sells
-            if order.quantity > free:
+            if quantity > free:
                 return Refusal(
-                    f"Cannot sell {order.quantity} shares of {order.symbol} in CNC. Only "
+                    f"Cannot sell {quantity} shares of {order.symbol} in CNC. Only "
                     f"{max(free, 0)} shares available",
                     "CNC sells what is held; MIS and NRML may sell short.",
-                    BROKER,
+                    BROKER if self._live else OPENALGO,
                 )
         price = order.trigger_price or order.price
         if order.pricetype == "SL" and self._live:
@@ -285,56 +316,37 @@ class BrokerService:
                     "No bar of it has been seen yet.",
                     OPENALGO,
                 )
-        needed = portfolio.requirement(position, order.action, order.quantity, price)
-        missing = needed - portfolio.available_units
-        if needed and missing > 0:
+        self._needed = needed = portfolio.requirement(position, order.action, quantity, price)
+        if needed and needed > portfolio.available_units:
+            missing = needed - portfolio.available_units
             return Refusal(
                 f"Insufficient funds. Required: ₹{to_rupees(needed):.2f}, Available: "
                 f"₹{portfolio.available:.2f}, Shortage: ₹{to_rupees(missing):.2f}",
                 "Order less, raise backtest.initial_cash, or use a product with leverage.",
                 BROKER if self._live else OPENALGO,
             )
-        portfolio.reserve(order, position, needed)
         return None
 
     def _refused_change(self, order: Order, book: Book, change: Change) -> Refusal | None:
-        if change.quantity <= 0:
-            return Refusal("Quantity must be a positive number.", "", OPENALGO)
+        """Check a changed order as a new one of its kind would be (S1, S2)."""
         if order.pricetype == "SL-M" and change.price:
             return Refusal("SL-M orders do not accept a price", "Leave price at 0.", OPENALGO)
-        if not self._strict:
-            return None
         trial = Order(
             order.symbol, order.action, change.quantity, order.exchange, order.pricetype,
             order.product, change.price or order.price,
             change.trigger_price or order.trigger_price,
         )  # fmt: skip
         trial.triggered_ts = order.triggered_ts
-        refusal = self._exchange_refusal(trial, book)
+        refusal = self._refusal(trial, book)
         if refusal is not None or not self._live or order.parent:
             return refusal
-        portfolio = self.portfolio
-        position = portfolio.position(order.symbol, order.exchange, order.product)
-        left = change.quantity - order.filled_quantity
-        price = trial.price or trial.trigger_price or self.simulator.last_price(book)
-        portfolio.release(order, position, order.quantity - order.filled_quantity)
-        needed = portfolio.requirement(position, order.action, left, price)
-        available = portfolio.available_units
-        units = portfolio.requirement(
-            position,
-            order.action,
-            order.quantity - order.filled_quantity,
-            order.price or order.trigger_price or price,
-        )
-        portfolio.reserve(order, position, units)
-        if needed > available:
-            return Refusal(
-                f"Insufficient funds. Required: ₹{to_rupees(needed):.2f}, Available: "
-                f"₹{to_rupees(available):.2f}, Shortage: ₹{to_rupees(needed - available):.2f}",
-                "Order less or raise backtest.initial_cash.",
-                BROKER,
-            )
-        return None
+        position, portfolio = book.position(order.product), self.portfolio
+        left = trial.quantity - order.filled_quantity
+        held, resting = order.reserved, order.quantity - order.filled_quantity
+        portfolio.release(order, position, resting)
+        refusal = self._unaffordable(trial, book, left)
+        portfolio.reserve(order, position, held)
+        return refusal
 
     def _unknown(self, order: Order) -> Refusal:
         if order.exchange not in EXCHANGES:
@@ -348,18 +360,11 @@ class BrokerService:
 
     def _off_tick(self, order: Order, book: Book) -> Refusal | None:
         tick = book.instrument.tick_size
-        price, trigger = order.price / tick, order.trigger_price / tick
-        if (price + _GRID_NOISE) % 1.0 > 2 * _GRID_NOISE:
-            name, value = "price", order.price
-        elif trigger and (trigger + _GRID_NOISE) % 1.0 > 2 * _GRID_NOISE:
-            name, value = "trigger_price", order.trigger_price
-        else:
-            return None
-        return Refusal(
-            f"{name} {value} is not a multiple of the tick size {tick}",
-            f"Round it to the tick: {round(round(value / tick) * tick, 4)}.",
-            BROKER,
-        )
+        if _off_grid(order.price, tick):
+            return _tick_refusal("price", order.price, tick)
+        if order.trigger_price and _off_grid(order.trigger_price, tick):
+            return _tick_refusal("trigger_price", order.trigger_price, tick)
+        return None
 
     def _wrong_side(self, order: Order, book: Book) -> Refusal | None:
         """Trigger against the last price, and an SL's limit against its trigger (P4)."""
@@ -416,12 +421,53 @@ def _product_refusal(order: Order) -> Refusal | None:
 
 def _price_refusal(order: Order) -> Refusal | None:
     kind = order.pricetype
-    if kind in ("LIMIT", "SL") and not order.price > 0:
-        return Refusal(f"{kind} orders require price", f"price was {order.price}.", OPENALGO)
-    if kind in ("SL", "SL-M") and not order.trigger_price > 0:
+    if kind != "SL-M" and not _is_price(order.price):
+        return Refusal(f"{kind} orders require price", f"price was {order.price!r}.", OPENALGO)
+    if kind != "LIMIT" and not _is_price(order.trigger_price):
         return Refusal(
             f"{kind} orders require trigger_price",
-            f"trigger_price was {order.trigger_price}.",
+            f"trigger_price was {order.trigger_price!r}.",
             OPENALGO,
         )
     return None
+
+
+def _quantity_refusal(asked: Any) -> Refusal | None:
+    """Whether something that is not an int is no whole number either."""
+    try:
+        whole = float(asked).is_integer()
+    except (TypeError, ValueError):
+        return Refusal("Quantity must be a positive number.", f"It was {asked!r}.", OPENALGO)
+    if whole and not isinstance(asked, str | bytes):
+        return None
+    return Refusal(
+        f"Fractional quantity ({asked}) is not allowed for non-crypto exchanges.",
+        "Round the quantity down to whole units.",
+        OPENALGO,
+    )
+
+
+def _is_price(value: Any) -> bool:
+    return isinstance(value, float | int) and 0 < value < inf
+
+
+def _off_grid(price: float, tick: float) -> bool:
+    return (price / tick + _GRID_NOISE) % 1.0 > 2 * _GRID_NOISE
+
+
+def _tick_refusal(name: str, price: float, tick: float) -> Refusal:
+    return Refusal(
+        f"{name} {price} is not a multiple of the tick size {tick}",
+        f"Round it to the tick: {round(round(price / tick) * tick, 4)}.",
+        BROKER,
+    )
+
+
+def _leg_side_refusal(name: str, order: Order, base: float, buy: str, sell: str) -> Refusal:
+    level = order.stop_loss if name == "stop_loss" else order.target
+    side = buy if order.action == "BUY" else sell
+    return Refusal(
+        f"{name} of a {order.action} order must be {side} its price",
+        f"It was {level}, the price {base}.",
+        OPENALGO,
+    )

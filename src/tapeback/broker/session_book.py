@@ -38,6 +38,7 @@ class SessionBook:
         self._rows: dict[str, Reply] = {}
         self._working: list[Order] = []
         self._looks: list[_Look] = []
+        self._statuses: list[str] = []
         self._page: list[Reply] = []
         self._statistics: Reply = {}
         self._seen_orders = 0
@@ -47,15 +48,11 @@ class SessionBook:
         self._trades: list[Reply] = []
         self._before = Portfolio(0.0, {}, margined=False)
 
-    def order_rows(self) -> list[Reply]:
-        """Rows of the order book, newest first."""
+    def order_book(self) -> Reply:
+        """`orders`, newest first, and `statistics`, their counts."""
         self._refresh()
-        return [row.copy() for row in self._page]
-
-    def statistics(self) -> Reply:
-        """Counts of the orders in the book."""
-        self._refresh()
-        return self._statistics.copy()
+        orders = [row.copy() for row in self._page]
+        return {"orders": orders, "statistics": self._statistics.copy()}
 
     def order_row(self, order: Order) -> Reply:
         """The row of any order of the run."""
@@ -108,6 +105,7 @@ class SessionBook:
             self._begin(day)
         self._working = [order for order in (*self._working, *fresh) if order.seq]
         self._looks = [_look(order) for order in self._working]
+        self._statuses = [order.status for order in self._working]
         rows = self._rows
         self._page = [rows[orderid] for orderid in reversed(self._orders)]
         self._statistics = replies.order_statistics(self._orders.values(), self._sandbox)
@@ -120,8 +118,7 @@ class SessionBook:
             self._mark = mark
             return False
         # Those counts miss what ended without a fill, and a triggered SL that now rests.
-        looks = zip(self._working, self._looks, strict=True)
-        return all(order.status == look[0] for order, look in looks)
+        return [order.status for order in self._working] == self._statuses
 
     def _new_orders(self) -> list[Order]:
         orders = self._simulator.orders

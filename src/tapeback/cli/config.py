@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from tapeback.cli.options import load_settings, settings_options
-from tapeback.errors import ConfigError
+from tapeback.cli.options import catalogue, find_strategy, load_settings, settings_options
+from tapeback.errors import ConfigError, StrategyError
 
 if TYPE_CHECKING:
     from ruamel.yaml.comments import CommentedMap
@@ -29,27 +29,29 @@ def check(bot: str | None, config_path: str | None, settings: tuple[str, ...]) -
 
     Without BOT and --config, every strategy of the catalogue is checked.
     """
-    names = [bot] if bot or config_path else _catalogue()
+    names = [bot] if bot or config_path else _catalogue_ids()
     problems: list[str] = []
     for name in names:
         try:
-            config = load_settings(name, config_path, (), settings)
+            config = load_settings(name, config_path, settings)
+            find_strategy(name or config.strategy.type)
         except ConfigError as error:
             problems += error.problems
-            continue
-        data = config.data
-        series = f"{data.symbol}:{data.exchange}:{data.timeframe}"
-        click.echo(f"{config_path or name or 'defaults'}: fine ({config.strategy.type}, {series})")
+        except StrategyError as error:
+            problems.append(str(error))
+        else:
+            data = config.data
+            series = f"{data.symbol}:{data.exchange}:{data.timeframe}"
+            about = f"fine ({config.strategy.type} on {series})"
+            click.echo(f"{config_path or name or 'defaults'}: {about}")
     if problems:
         raise ConfigError(list(dict.fromkeys(problems)))
 
 
-def _catalogue() -> list[str | None]:
-    from tapeback.settings import CATALOGUE_PATH, load_catalogue
+def _catalogue_ids() -> list[str | None]:
+    from tapeback.settings import CATALOGUE_PATH
 
-    if not Path(CATALOGUE_PATH).exists():
-        return [None]
-    return [entry.id for entry in load_catalogue(CATALOGUE_PATH)]
+    return [entry.id for entry in catalogue()] if Path(CATALOGUE_PATH).exists() else [None]
 
 
 @command.command("show")
@@ -58,7 +60,7 @@ def show(bot: str | None, config_path: str | None, settings: tuple[str, ...]) ->
     """Print all settings as YAML, each with the place that gave it; secrets as ***."""
     from ruamel.yaml import YAML
 
-    config = load_settings(bot, config_path, (), settings)
+    config = load_settings(bot, config_path, settings)
     YAML().dump(_commented(config.public_dict(), config), sys.stdout)
 
 

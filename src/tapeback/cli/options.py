@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-import re
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,8 +13,9 @@ from tapeback.errors import ConfigError
 
 if TYPE_CHECKING:
     from tapeback.models.config import AppConfig
+    from tapeback.settings import CatalogueEntry
+    from tapeback.strategies.registry import StrategyEntry
 
-_BOT_FILE = re.compile(r"\.py(?::|$)")
 _SERIES = ("symbol", "exchange", "timeframe")
 
 
@@ -67,26 +67,50 @@ def _sources(data: Sequence[str], given: Mapping[str, str]) -> dict[str, Any]:
 
 
 def load_settings(
-    bot: str | None, config_path: str | None, overrides: Sequence[str], settings: Sequence[str]
+    bot: str | None,
+    config_path: str | None,
+    settings: Sequence[str],
+    overrides: Sequence[str] = (),
 ) -> AppConfig:
-    """The settings for a bot: those of FILE, else those of its row in the catalogue; a bot file
-    that no row names takes the base file alone. `overrides` win over `settings`.
+    """The settings for a bot: those of FILE, else those of its row in the catalogue; a bot that no
+    row names takes the base file alone. `overrides` win over `settings`.
 
-    Raises ConfigError, which names the option that a refused value was given by.
+    Raises StrategyNotFoundError for an unknown bot, and ConfigError, which names the option that a
+    refused value was given by.
     """
     from tapeback.settings import BASE_PATH, load_config
 
-    name = bot
-    if bot is not None and is_bot_file(bot):
-        name = None
+    row = bot
+    if bot is not None and bot.strip().lower() not in (entry.id for entry in catalogue()):
+        find_strategy(bot)
+        row = None
         if config_path is None and Path(BASE_PATH).exists():
             config_path = BASE_PATH
     try:
-        return load_config(config_path, strategy=name, overrides=[*settings, *overrides])
+        return load_config(config_path, strategy=row, overrides=[*settings, *overrides])
     except ConfigError as error:
         keys = {override.partition("=")[0] for override in overrides}
         problems = [_in_own_words(problem, keys) for problem in error.problems]
         raise ConfigError(problems, remedy=error.remedy) from None
+
+
+def catalogue() -> list[CatalogueEntry]:
+    """The rows of this folder's catalogue."""
+    from tapeback.settings import CATALOGUE_PATH, load_catalogue
+
+    return load_catalogue(CATALOGUE_PATH)
+
+
+def find_strategy(name: str) -> StrategyEntry:
+    """What a name, or a bot file, leads to from this folder. Raises StrategyError."""
+    from tapeback.strategies.registry import resolve
+
+    return resolve(name, bots=bots_of(catalogue()))
+
+
+def bots_of(entries: Iterable[CatalogueEntry]) -> dict[str, str]:
+    """The bot files that the catalogue's rows name, by id."""
+    return {entry.id: entry.bot for entry in entries if entry.bot is not None}
 
 
 def _in_own_words(problem: str, keys: Collection[str]) -> str:
@@ -97,8 +121,3 @@ def _in_own_words(problem: str, keys: Collection[str]) -> str:
         return problem
     name = key.removeprefix("data.")
     return f"--{'data' if name in ('files', 'use_synthetic') else name}{colon}{reason}"
-
-
-def is_bot_file(bot: str) -> bool:
-    """Whether BOT is `file.py` or `file.py:Class`, not the name of a strategy."""
-    return _BOT_FILE.search(bot) is not None

@@ -65,7 +65,7 @@ def command(
     """
     from tapeback.settings import setup_logging
 
-    config = load_settings(bot, config_path, data_overrides(data, named), settings)
+    config = load_settings(bot, config_path, settings, data_overrides(data, named))
     log = config.logging.model_copy(update={"level": "DEBUG"}) if verbose else config.logging
     setup_logging(log)
     folder = None if output is None else Path(output)

@@ -13,6 +13,7 @@ from tapeback.core.portfolio import Portfolio
 from tapeback.core.rules import ExecutionRules
 from tapeback.market import timeframes
 from tapeback.market.candles import Candles
+from tapeback.market.margin import leverage_of
 from tapeback.market.sessions import session_minutes, session_of
 from tapeback.models.candle import Candle
 from tapeback.models.instrument import Instrument
@@ -22,7 +23,8 @@ from tapeback.utils.clock import MINUTE_NS, day_number
 
 _STALE_LIMIT = 64
 UNKNOWN = -1.0
-_GRID_NOISE = 1e-7
+# Prices of a grid may differ in the last bits, by how they were computed.
+GRID_NOISE = 1e-7
 
 
 class Change(NamedTuple):
@@ -36,7 +38,7 @@ class Change(NamedTuple):
 Resting = tuple[float, int, Order]
 # An order, or a change to one, on its way: when it arrives (ns UTC), the order's seq, the order.
 Arrival = tuple[int, int, Order, Change | None]
-_by_sequence = itemgetter(1)
+by_sequence = itemgetter(1)
 
 
 class Book:
@@ -51,7 +53,7 @@ class Book:
 
     __slots__ = (
         "arrivals", "candle", "candles", "end", "falling", "frictions", "gate_high", "gate_low",
-        "has_volume", "hit_high", "hit_low", "instrument", "leader", "leg", "limit_slack",
+        "has_volume", "hit_high", "hit_low", "instrument", "leader", "leg", "leverage", "limit_slack",
         "low_first", "net", "opened", "opposed", "parked", "participation", "points", "portfolio",
         "positions", "price", "rising", "session_closes", "session_opens", "stale", "start",
         "start_shift", "times", "volume_left", "walked",
@@ -71,9 +73,8 @@ class Book:
         self.parked: list[tuple[int, Order]] = []
         self.gate_low = -inf
         self.gate_high = inf
-        self.limit_slack = (
-            instrument.tick_size - _GRID_NOISE if rules.limit_fill == "through" else 0.0
-        )
+        self.limit_slack = instrument.tick_size if rules.limit_fill == "through" else 0.0
+        self.leverage = rules.leverage
         self.net = 0
         self.stale = 0
         self.has_volume = candles.has_volume
@@ -103,7 +104,9 @@ class Book:
         found = self.positions.get(product)
         if found is None:
             key = self.instrument
-            found = self.portfolio.position(key.symbol, key.exchange, product)
+            times = self.leverage.get(product) or leverage_of(key, product)
+            whole = int(times) if times == int(times) else times
+            found = self.portfolio.position(key.symbol, key.exchange, product, whole)
             self.positions[product] = found
         return found
 
@@ -113,10 +116,13 @@ class Book:
         """Put an order where its price will find it."""
         buy = order.action == "BUY"
         if order.pricetype == "LIMIT" or order.triggered_ts:
+            fire = order.price
+            if self.limit_slack:
+                fire = self.frictions.beside(fire, -1 if buy else 1)
             if buy:
-                heappush(self.falling, (self.limit_slack - order.price, order.seq, order))
+                heappush(self.falling, (-fire, order.seq, order))
             else:
-                heappush(self.rising, (order.price + self.limit_slack, order.seq, order))
+                heappush(self.rising, (fire, order.seq, order))
         elif buy:
             heappush(self.rising, (order.trigger_price, order.seq, order))
         else:
@@ -139,7 +145,7 @@ class Book:
             heappop(falling)
         while rising and rising[0][2].seq != rising[0][1]:
             heappop(rising)
-        slack = self.limit_slack
+        slack = self.limit_slack + GRID_NOISE
         self.gate_low = slack - falling[0][0] if falling else -inf
         self.gate_high = rising[0][0] - slack if rising else inf
 
@@ -157,26 +163,36 @@ class Book:
         """What the first price of a bar meets, by sequence; the time is -1 for what rested."""
         due: list[Arrival] = []
         falling, rising = self.falling, self.rising
-        while falling and -falling[0][0] >= price:
+        while falling and falling[0][0] <= GRID_NOISE - price:
             _, seq, order = heappop(falling)
             if order.seq == seq:
                 due.append((-1, seq, order, None))
-        while rising and rising[0][0] <= price:
+        while rising and rising[0][0] <= price + GRID_NOISE:
             _, seq, order = heappop(rising)
             if order.seq == seq:
                 due.append((-1, seq, order, None))
         if self.arrivals:
             due += [entry for entry in self.arrivals if entry[0] <= start]
             self.arrivals = [entry for entry in self.arrivals if entry[0] > start]
-        due.sort(key=_by_sequence)
+        due.sort(key=by_sequence)
         return due
+
+    def touched_at_open(self, ts: int) -> int:
+        """Count the limits that the first price touches without passing them."""
+        bound, price = self.limit_slack + GRID_NOISE, self.price
+        count = 0
+        if self.falling and self.falling[0][0] - bound <= -price:
+            count += self.mark_touched(True, price, ts)
+        if self.rising and self.rising[0][0] - bound <= price:
+            count += self.mark_touched(False, price, ts)
+        return count
 
     def mark_touched(self, down: bool, extreme: float, ts: int) -> int:
         """Note limits that an extreme touched without passing; how many are new."""
         heap = self.falling if down else self.rising
         sign = -1.0 if down else 1.0
         bound = sign * extreme
-        slack = self.limit_slack + _GRID_NOISE
+        slack = self.limit_slack + GRID_NOISE
         count = 0
         stack = [0]
         while stack:
@@ -188,7 +204,7 @@ class Book:
             if order.seq != seq or order.touched_ts:
                 continue
             limit = order.pricetype == "LIMIT" or order.triggered_ts
-            if limit and sign * order.price <= bound:
+            if limit and sign * order.price <= bound + GRID_NOISE:
                 order.touched_ts = ts
                 count += 1
         return count
@@ -250,13 +266,15 @@ class Book:
         """Move along the path to an instant at which nothing happened before."""
         self.price = price_at(self.points, self.times, ts)
         times = self.times
-        self.leg = 0 if ts < times[1] else 1 if ts < times[2] else 2
+        self.leg = 0 if ts <= times[1] else 1 if ts <= times[2] else 2
 
     def lay_ahead(self, order: Order) -> bool:
         """Whether an order lies between the bar's open and the extreme that the path has not
         taken yet: it would have been met first, had price gone there first."""
         candle, leg, points = self.opened, self.leg, self.points
         if candle is None or leg > 1 or points[leg] == points[leg + 1]:
+            return False
+        if (order.symbol, order.exchange) != (self.instrument.symbol, self.instrument.exchange):
             return False
         level = order.trigger_price or order.price
         ahead = candle.high if points[leg + 1] < points[leg] else candle.low

@@ -118,8 +118,9 @@ class BacktestEngine:
             status = "cancelled"
         self.simulator.walking = False
         self._report()
+        played = sum(self._closed(candles) for candles in self.series)
         return RunRecord(
-            status, self.simulator, self._equity(), self._done, self._total, self.faults
+            status, self.simulator, self._equity(), played, self._total, self.faults
         )
 
     def cancel(self) -> None:
@@ -201,7 +202,7 @@ class BacktestEngine:
         ]
         current: list[Any] = [None] * len(self.series)
         opened_count = [0] * len(self.series)
-        day, events = -1, simulator.events
+        day, last_close, events = -1, simulator.now, simulator.events
         every = max(1, self._total // _STEPS)
         due = 0
         for moment in EventQueue(self.series):
@@ -216,8 +217,12 @@ class BacktestEngine:
                         self._fault("on_bar", error)
                     if events:
                         simulator.deliver()
+            if moment.closings:
+                last_close = moment.ts
             if moment.openings and moment.day != day:
+                simulator.now = last_close
                 self._new_session(day >= 0)
+                simulator.now = moment.ts
                 day = moment.day
             opened = []
             for k in moment.openings:
@@ -390,12 +395,17 @@ def _set_leaders(books: list[Book]) -> None:
         groups.setdefault(book.instrument.underlying, []).append(book)
     ranks = {"index": 0, "equity": 0, "future": 1, "option": 2}
     for group in groups.values():
-        leader = min(group, key=lambda book: ranks[book.instrument.kind])
-        if leader.instrument.kind == "option":
-            continue
+        leader = min(
+            group,
+            key=lambda book: (
+                ranks[book.instrument.kind],
+                book.instrument.option_type == "PE",
+            ),
+        )
+        puts = leader.instrument.option_type == "PE"
         for book in group:
             if book is not leader and book.instrument.kind != "equity":
                 book.leader = leader
-                book.opposed = book.instrument.option_type == "PE"
+                book.opposed = (book.instrument.option_type == "PE") != puts
 
 

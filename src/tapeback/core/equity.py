@@ -52,10 +52,11 @@ def equity_columns(
     equity = (initial - np.cumsum(flow)) / RUPEE
     benchmark = _marks(marks[0], ends)
     for candles in marks:
-        mine = slice(None)
+        key = (candles.symbol, candles.exchange)
         if len(marks) > 1:
-            key = (candles.symbol, candles.exchange)
             mine = np.fromiter((o == key for o in fills.owners), np.bool_, len(fills.owners))
+        else:
+            mine = np.ones(len(fills.owners), np.bool_)
         moves = np.zeros(rows, np.int64)
         np.add.at(moves, at[mine], fills.signed[mine])
         held = np.cumsum(moves)

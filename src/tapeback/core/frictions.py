@@ -37,7 +37,8 @@ class Frictions:
         self._percent = 0.0
         self._least = 0.0
         self._sigmas: dict[int, float] = {}
-        self.free = not (self._dial or self._bps or self._ticks or self._spread or self._impact)
+        moving = self._dial or self._bps or self._ticks or self._spread or self._impact
+        self.free = not (moving or self._on_grid)
 
     def price(
         self, buy: bool, reference: float, *, stressed: bool, over: int, quantity: int, day: int,
@@ -60,6 +61,12 @@ class Frictions:
             price = self._tick
         rounding = price - exact if buy else exact - price
         return price, spread, slippage, impact, rounding
+
+    def beside(self, price: float, ticks: int) -> float:
+        """The price of the grid that lies some ticks above (or below) a price on it."""
+        if self._per_rupee:
+            return (round(price * self._per_rupee) + ticks) / self._per_rupee
+        return price + ticks * self._tick
 
     def onto_grid(self, price: float, up: bool) -> float:
         """The next price of the tick grid at or above (`up`), or at or below."""

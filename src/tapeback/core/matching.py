@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable
 
-from tapeback.core.book import UNKNOWN, Book
+from tapeback.core.book import UNKNOWN, Book, Change
 from tapeback.core.ledger import Ledger, Parts
 from tapeback.core.portfolio import Portfolio
 from tapeback.core.ports import CostPlan, Listener
@@ -13,6 +13,8 @@ from tapeback.core.rules import ExecutionRules
 from tapeback.models.order import Order
 from tapeback.utils.clock import DAY_NS, day_number, midnight, to_ist
 from tapeback.utils.money import RUPEE
+
+BookKey = tuple[str, str]
 
 
 class Matching:
@@ -25,6 +27,7 @@ class Matching:
     def __init__(self, rules: ExecutionRules, portfolio: Portfolio, costs: CostPlan) -> None:
         self.rules = rules
         self.portfolio = portfolio
+        self.books: dict[BookKey, Book] = {}
         self.orders: dict[str, Order] = {}
         self.ledger = Ledger()
         self.events: deque[Order] = deque()
@@ -38,9 +41,9 @@ class Matching:
         self._charge = costs.charge
         self._margined = portfolio.margined
         self._rows = self.ledger.rows
-        self._linked: dict[str, tuple[Order, ...]] = {}
+        self._groups: dict[str, tuple[Order, ...]] = {}
         self._seq = 0
-        self._id_base = 0
+        self._id_prefix = ""
         self._id_until = -1
         self._delivering = False
 
@@ -53,9 +56,9 @@ class Matching:
         if now >= self._id_until:
             day = day_number(now)
             self._id_until = midnight(day) + DAY_NS
-            self._id_base = int(f"{to_ist(now):%y%m%d}00000001")
+            self._id_prefix = f"{to_ist(now):%y%m%d}"
         self._seq = order.seq = self._seq + 1
-        order.orderid = orderid = str(self._id_base + len(orders))
+        order.orderid = orderid = f"{self._id_prefix}{len(orders) + 1:08d}"
         order.placed_ts = now
         orders[orderid] = order
 
@@ -253,11 +256,9 @@ class Matching:
             order.status = "complete"
             order.seq = 0
             order.ended_ts = now
-        if order.stop_loss or order.target:
-            self._protect(book, order, quantity)
-        if order.oco:
-            self._reduce_others(book, order, quantity)
-        if self.listener is not None:
+        if order.oco or order.stop_loss or order.target:
+            self._tend_linked(book, order, quantity)
+        elif self.listener is not None:
             self.notify(order)
 
     def _note_shortfall(self, available: int) -> None:
@@ -268,20 +269,35 @@ class Matching:
 
     def link(self, orders: tuple[Order, ...]) -> None:
         """Make orders cancel one another: a fill of one reduces or cancels the rest (S6)."""
-        group = orders[0].orderid
-        self._linked[group] = orders
+        group = f"OCO{orders[0].orderid}"
+        self._groups[group] = orders
         for order in orders:
             order.oco = group
 
+    def send(self, book: Book, order: Order, change: Change | None) -> None:
+        """Put an order, or a change to one, on its way."""
+        raise NotImplementedError
+
+    def _tend_linked(self, book: Book, order: Order, quantity: int) -> None:
+        """See to the orders linked with one that was filled; the strategy hears of it first."""
+        held, self._delivering = self._delivering, True
+        self.notify(order)
+        if order.oco:
+            self._reduce_others(book, order, quantity)
+        if order.stop_loss or order.target:
+            self._protect(book, order, quantity)
+        self._delivering = held
+        if self.walking and self.events:
+            self.deliver()
+
     def _protect(self, book: Book, entry: Order, quantity: int) -> None:
         """Place, or enlarge, the stop and the target of an entry where it was filled (S6)."""
-        legs = self._linked.get(entry.orderid)
-        if legs is not None and legs[0].parent == entry.orderid:
-            for leg in legs:
-                if leg.seq:
-                    leg.quantity += quantity
+        group = f"LEG{entry.orderid}"
+        legs = [leg for leg in self._groups.get(group, ()) if leg.seq]
+        for leg in legs:
+            leg.quantity += quantity
+        if legs:
             return
-        made = []
         for pricetype, level in (("SL-M", entry.stop_loss), ("LIMIT", entry.target)):
             if level:
                 leg = Order(
@@ -296,26 +312,31 @@ class Matching:
                     status="open" if pricetype == "LIMIT" else "trigger pending",
                     strategy=entry.strategy,
                     parent=entry.orderid,
-                    oco=entry.orderid,
+                    oco=group,
                 )
                 self.register(leg)
-                made.append(leg)
-        self._linked[entry.orderid] = tuple(made)
-        for leg in made:
+                legs.append(leg)
+        self._groups[group] = tuple(legs)
+        for leg in legs:
             if leg.seq:
-                self.enter(book, leg)
+                self.send(book, leg, None)
 
     def _reduce_others(self, book: Book, filled: Order, quantity: int) -> None:
-        for other in self._linked.get(filled.oco, ()):
+        for other in self._groups.get(filled.oco, ()):
             if other is filled or not other.seq:
                 continue
             if book.lay_ahead(other):
                 self.mark_ambiguous(book)
+            home = self.book_of(other)
             if other.quantity - other.filled_quantity > quantity:
-                self.release(book, other, quantity)
+                self.release(home, other, quantity)
                 other.quantity -= quantity
             else:
-                self.cancel(book, other, f"linked order {filled.orderid} was filled.")
+                self.cancel(home, other, f"linked order {filled.orderid} was filled.")
+
+    def book_of(self, order: Order) -> Book:
+        """The book that an order belongs to."""
+        return self.books[order.symbol, order.exchange]
 
     def mark_ambiguous(self, book: Book) -> None:
         """Count the bar being walked as one that cannot tell what happened first (T3)."""

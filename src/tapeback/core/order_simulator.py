@@ -9,7 +9,7 @@ from __future__ import annotations
 from heapq import heappop
 from math import inf
 
-from tapeback.core.book import Arrival, Book, Change
+from tapeback.core.book import GRID_NOISE, UNKNOWN, Arrival, Book, Change, by_sequence
 from tapeback.core.matching import Matching
 from tapeback.core.path import MILLISECOND_NS, price_at
 from tapeback.core.portfolio import Portfolio
@@ -19,15 +19,12 @@ from tapeback.models.candle import Candle
 from tapeback.models.order import Order
 from tapeback.utils.clock import day_number
 
-BookKey = tuple[str, str]
-
 
 class OrderSimulator(Matching):
     """Orders and fills of a run, for all its instruments on one account."""
 
     def __init__(self, rules: ExecutionRules, portfolio: Portfolio, costs: CostPlan) -> None:
         super().__init__(rules, portfolio, costs)
-        self.books: dict[BookKey, Book] = {}
         self.active: list[Book] = []
         self.summoned: list[Book] = []
         self.modified: list[tuple[int, str, str]] = []
@@ -35,6 +32,7 @@ class OrderSimulator(Matching):
         self._intrabar = rules.intrabar
         self._next_open = rules.market_fill == "next_open"
         self._current: Book | None = None
+        self._due: list[Arrival] = []
 
     # Requests ------------------------------------------------------------------------------
 
@@ -47,6 +45,9 @@ class OrderSimulator(Matching):
             for _, order in book.parked:
                 found[order.orderid] = order
             for _, _, order, _ in book.arrivals:
+                found[order.orderid] = order
+        for _, seq, order, change in self._due:
+            if order.seq == seq or change is not None:
                 found[order.orderid] = order
         return sorted((o for o in found.values() if o.seq), key=lambda order: order.orderid)
 
@@ -73,20 +74,22 @@ class OrderSimulator(Matching):
         """Send a registered order to the exchange (T4)."""
         if self._next_open or order.pricetype != "MARKET":
             self.send(book, order, None)
-        elif not self.walking:
+        elif not self.walking and self.last_price(book):
             self.fill_at_last_close(book, order, "P1")
-        elif self.rules.market_fill == "bar_close" and book.walked:
+        elif self.walking and self.rules.market_fill == "bar_close" and book.walked:
             book.arrivals.append((book.times[3], order.seq, order, None))
         else:
             self.send(book, order, None)
 
     def fill_at_last_close(self, book: Book, order: Order, rule: str) -> None:
         """Fill a MARKET order at the last traded price, between two bars."""
-        price, now = self.last_price(book), self.now
-        book.opened = book.candle
+        now, opened, price = self.now, book.opened, self.last_price(book)
+        if not book.start < now < book.end:
+            book.opened = book.candle
+        book.volume_left = UNKNOWN
         self.now = now - MILLISECOND_NS
         self.fill_market(book, order, price, rule, stop=False)
-        self.now = now
+        self.now, book.opened = now, opened
 
     def refuse(self, order: Order, reason: str, remedy: str, refused_by: str) -> None:
         """End a registered order as rejected."""
@@ -98,7 +101,7 @@ class OrderSimulator(Matching):
 
     def request_cancel(self, order: Order) -> None:
         """Cancel an order; with a latency, once the request has arrived."""
-        book = self.books[order.symbol, order.exchange]
+        book = self.book_of(order)
         if self._latency:
             self.send(book, order, Change())
         else:
@@ -106,36 +109,42 @@ class OrderSimulator(Matching):
 
     def request_change(self, order: Order, change: Change) -> None:
         """Modify an order; with a latency, once the request has arrived."""
-        book = self.books[order.symbol, order.exchange]
+        book = self.book_of(order)
         if self._latency:
             self.send(book, order, change)
         else:
             self._modify(book, order, change)
 
     def expire_day_orders(self, products: tuple[str, ...]) -> None:
-        """End what rested through the session that is over; what was sent at its last close is
+        """End what rested through the session that ended `now`; what was sent at its last close is
         an after-market order and stays (S3, T4)."""
+        for order in self.working():
+            if order.seq and order.placed_ts < self.now and order.product in products:
+                self.cancel(self.book_of(order), order, "DAY order: the session ended.")
         for book in self.books.values():
-            resting = [e[2] for e in (*book.falling, *book.rising) if e[2].seq == e[1]]
-            resting.sort(key=lambda order: order.seq)
-            for order in resting:
-                if order.seq and order.product in products:
-                    self.cancel(book, order, "DAY order: the session ended.")
             book.set_gates()
 
     def send(self, book: Book, order: Order, change: Change | None) -> None:
         """Put an order, or a change to one, on its way."""
-        if self.walking and not self._latency:
-            if not book.walked and book.opened is not None and book.start <= self.now < book.end:
-                self.activate(book, self.now)
-            if book.walked:
-                if book is not self._current:
-                    book.seek(self.now)
+        if self.walking and self._at_market(book) and not self._latency:
+            if self._due and book.start == self.now:
+                self._due.append((self.now, order.seq, order, change))
+            else:
                 self._arrive(book, order, change)
-                return
+            return
         book.arrivals.append((self.now + self._latency, order.seq, order, change))
         book.gate_low = inf
         self.summoned.append(book)
+
+    def _at_market(self, book: Book) -> bool:
+        """Bring a book to the present point of its bar's path, if a bar of it is open."""
+        if not book.walked:
+            if book.opened is None or not book.start <= self.now < book.end:
+                return False
+            self.activate(book, self.now)
+        elif book is not self._current:
+            book.seek(self.now)
+        return book.walked
 
     def _arrive(self, book: Book, order: Order, change: Change | None) -> None:
         if change is None:
@@ -163,8 +172,9 @@ class OrderSimulator(Matching):
         if order.quantity == order.filled_quantity:
             self.cancel(book, order, "modified down to what was filled.")
         elif requeued:
+            book.forget()
             self._seq = order.seq = self._seq + 1
-            if self.walking and book.walked:
+            if self.walking and self._at_market(book):
                 self.enter(book, order)
             else:
                 book.arrivals.append((self.now, order.seq, order, None))
@@ -191,22 +201,22 @@ class OrderSimulator(Matching):
         self.now = start = book.open_bar(candle, end)
         book.begin(candle)
         price, falling, rising = candle.open, book.falling, book.rising
-        if (falling and -falling[0][0] >= price) or (rising and rising[0][0] <= price):
-            self._meet_open(book.reached_at_open(price, start))
-        elif book.arrivals:
-            arrivals, book.arrivals = book.arrivals, []
-            for arrival in arrivals:
-                if arrival[0] > start:
-                    book.arrivals.append(arrival)
-                elif arrival[2].seq == arrival[1]:
-                    self._arrive(book, arrival[2], arrival[3])
-        slack = book.limit_slack
+        if (
+            book.arrivals
+            or (falling and falling[0][0] <= GRID_NOISE - price)
+            or (rising and rising[0][0] <= price + GRID_NOISE)
+        ):
+            self._due = book.reached_at_open(price, start)
+            self._meet_due()
+        slack = book.limit_slack + GRID_NOISE
         falling, rising = book.falling, book.rising
         if (
             (falling and slack - falling[0][0] >= candle.low)
             or (rising and rising[0][0] - slack <= candle.high)
             or book.arrivals
         ):
+            if book.limit_slack:
+                self.touch_misses += book.touched_at_open(start)
             book.choose_path(self._intrabar)
             self._walk_legs(book)
         if book.parked:
@@ -238,7 +248,7 @@ class OrderSimulator(Matching):
     def _fall(self, book: Book, leg: int, start: float, target: float) -> None:
         """Let price fall along a leg; a callback may rebuild the book, so its heap is taken anew."""
         rows, times = self._rows, book.times
-        while book.falling and book.falling[0][0] <= -target:
+        while book.falling and book.falling[0][0] <= GRID_NOISE - target:
             key, seq, order = heappop(book.falling)
             if order.seq != seq:
                 continue
@@ -254,13 +264,13 @@ class OrderSimulator(Matching):
             if book.arrivals:
                 return
         slack = book.limit_slack
-        if slack and leg < 2 and book.falling and book.falling[0][0] - slack <= -target:
+        if slack and leg < 2 and book.falling and book.falling[0][0] - slack <= GRID_NOISE - target:
             self.touch_misses += book.mark_touched(True, target, times[leg + 1])
 
     def _rise(self, book: Book, leg: int, start: float, target: float) -> None:
         """Let price rise along a leg."""
         rows, times = self._rows, book.times
-        while book.rising and book.rising[0][0] <= target:
+        while book.rising and book.rising[0][0] <= target + GRID_NOISE:
             at, seq, order = heappop(book.rising)
             if order.seq != seq:
                 continue
@@ -276,7 +286,7 @@ class OrderSimulator(Matching):
             if book.arrivals:
                 return
         slack = book.limit_slack
-        if slack and leg < 2 and book.rising and book.rising[0][0] - slack <= target:
+        if slack and leg < 2 and book.rising and book.rising[0][0] - slack <= target + GRID_NOISE:
             self.touch_misses += book.mark_touched(False, target, times[leg + 1])
 
     # Several instruments -------------------------------------------------------------------
@@ -285,16 +295,15 @@ class OrderSimulator(Matching):
         """Print the opens of bars that begin together and let the books meet them (T6)."""
         self.walking = True
         self.now = ts
-        due: list[tuple[Arrival, Book]] = []
         for book in opened:
             if book.opened is not None:
                 book.begin(book.opened)
-                due += [(entry, book) for entry in book.reached_at_open(book.price, ts)]
-        due.sort(key=lambda pair: pair[0][1])
-        for arrival, book in due:
-            self._current = book
-            self._meet_open([arrival])
+                self._due += book.reached_at_open(book.price, ts)
+        self._due.sort(key=by_sequence)
+        self._meet_due()
         for book in opened:
+            if book.limit_slack:
+                self.touch_misses += book.touched_at_open(ts)
             book.choose_path(self._intrabar)
 
     def walk(self, until: int) -> None:
@@ -325,18 +334,18 @@ class OrderSimulator(Matching):
         book.walked = False
         book.set_gates()
 
-    def _meet_open(self, due: list[Arrival]) -> None:
-        """What an open meets, by sequence; entries with `ts` -1 rested there (P6)."""
-        book = self._current
-        if book is None:
-            return
+    def _meet_due(self) -> None:
+        """What the opens meet, by sequence; orders sent meanwhile join the end (P6)."""
+        due = self._due
         for arrived, seq, order, change in due:
-            if order.seq != seq:
+            if order.seq != seq and (change is None or not order.seq):
                 continue
+            self._current = book = self.book_of(order)
             if arrived < 0:
                 self.reach(book, order, book.price, gap=True)
             else:
                 self._arrive(book, order, change)
+        self._due = []
 
     def _next(self, book: Book, until: int) -> int:
         """When the path next meets something before `until`, ns UTC; -1 if never."""
@@ -345,15 +354,15 @@ class OrderSimulator(Matching):
             begins, ends = book.times[leg], book.times[leg + 1]
             if begins >= until:
                 return -1
-            start, target, price = book.points[leg], book.points[leg + 1], book.price
-            down = target < price
+            start, target = book.points[leg], book.points[leg + 1]
+            down = target < start
             heap = book.falling if down else book.rising
             while heap and heap[0][2].seq != heap[0][1]:
                 heappop(heap)
             ts = -1
-            if target != price and heap:
+            if target != start and heap:
                 at = -heap[0][0] if down else heap[0][0]
-                if (at >= target) if down else (at <= target):
+                if (at >= target - GRID_NOISE) if down else (at <= target + GRID_NOISE):
                     share = (at - start) / (target - start)
                     ts = max(begins + int((ends - begins) * share), self.now)
             if book.arrivals:
@@ -362,7 +371,7 @@ class OrderSimulator(Matching):
                     ts = arrives
             if ts >= 0:
                 return ts if ts < until else -1
-            if leg < 2 and book.limit_slack and target != price:
+            if leg < 2 and book.limit_slack and target != start:
                 self.touch_misses += book.mark_touched(down, target, ends)
             book.leg = leg + 1
             book.price = target
@@ -375,10 +384,10 @@ class OrderSimulator(Matching):
         if book.arrivals and book.arrivals[0][0] <= ts:
             _, seq, order, change = book.arrivals.pop(0)
             book.seek(ts)
-            if order.seq == seq:
+            if order.seq == seq or (change is not None and order.seq):
                 self._arrive(book, order, change)
             return
-        down = book.points[book.leg + 1] < book.price
+        down = book.points[book.leg + 1] < book.points[book.leg]
         entry = heappop(book.falling if down else book.rising)
         book.price = -entry[0] if down else entry[0]
         leg, before = book.leg, len(self._rows)

@@ -17,16 +17,12 @@ class Portfolio:
     the margin of positions (their cost over the product's leverage) and of resting orders.
     """
 
-    def __init__(self, initial_cash: float, leverage: dict[str, float], *, margined: bool) -> None:
+    def __init__(self, initial_cash: float, *, margined: bool) -> None:
         self.initial = to_units(initial_cash)
         self.cash_units = self.initial
         self.available_units = self.initial
         self.margined = margined
         self.positions: dict[PositionKey, Position] = {}
-        self._leverage = {
-            product: int(times) if times == int(times) else times
-            for product, times in leverage.items()
-        }
 
     @property
     def cash(self) -> float:
@@ -43,12 +39,13 @@ class Portfolio:
         """What positions block, in money units."""
         return sum(position.margin for position in self.positions.values())
 
-    def position(self, symbol: str, exchange: str, product: str) -> Position:
-        """The position of that key, made flat when there is none yet."""
+    def position(
+        self, symbol: str, exchange: str, product: str, leverage: float = 1
+    ) -> Position:
+        """The position of that key, made flat with this leverage when there is none yet."""
         key = (symbol, exchange, product)
         found = self.positions.get(key)
         if found is None:
-            leverage = self._leverage.get(product, 1)
             found = self.positions[key] = Position(symbol, exchange, product, leverage=leverage)
         return found
 

@@ -66,11 +66,12 @@ class EventQueue:
                 phases.append(np.full(b - a, phase))
                 ranks.append(np.full(b - a, self._rank[k] if phase == 0 else k))
                 which.append(np.full(b - a, k))
-        ts, phase = np.concatenate(times), np.concatenate(phases)
-        order = np.lexsort((np.concatenate(ranks), phase, ts))
-        ts, phase, series_of = ts[order], phase[order], np.concatenate(which)[order]
-        bounds = np.flatnonzero(np.diff(ts, prepend=ts[0] - 1)).tolist()
-        stamps, opening, owners = ts.tolist(), phase.tolist(), series_of.tolist()
+        instants, kinds = np.concatenate(times), np.concatenate(phases)
+        order = np.lexsort((np.concatenate(ranks), kinds, instants))
+        instants = instants[order]
+        bounds = np.flatnonzero(np.diff(instants, prepend=instants[0] - 1)).tolist()
+        stamps, opening = instants.tolist(), kinds[order].tolist()
+        owners = np.concatenate(which)[order].tolist()
         for a, b in zip(bounds, [*bounds[1:], len(stamps)], strict=True):
             split = b - sum(opening[a:b])
             yield Moment(stamps[a], day, owners[a:split], owners[split:b], stamps[a])

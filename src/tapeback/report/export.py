@@ -141,7 +141,7 @@ def _trades(result: BacktestResult) -> Table:
             (
                 text_cell(t.id), text_cell(t.symbol), entry, exit_, round(t.entry_price, 4),
                 round(t.exit_price, 4), t.quantity, t.side, round(t.pnl, 2), round(t.pnl_pct, 6),
-                round(t.fees, 2), t.duration_seconds, t.exchange, t.product,
+                round(t.fees, 2), round(t.duration_seconds, 6), t.exchange, t.product,
                 text_cell(t.entry_order), text_cell(t.exit_order),
             )
             for t, entry, exit_ in zip(trades, entries, exits, strict=True)

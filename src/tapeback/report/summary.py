@@ -106,7 +106,7 @@ def _orders(result: BacktestResult) -> Iterator[Line]:
     for same in _by_reason(refused):
         first = same[0]
         yield Line(
-            f"  refused by {first.refused_by} {grouped(len(same))} ×: {first.rejection_reason} "
+            f"  refused by {first.refused_by} {_times(same)} {first.rejection_reason} "
             f"(first {_minute(first.placed_at)}, order {first.orderid})",
             "bad",
         )
@@ -114,7 +114,12 @@ def _orders(result: BacktestResult) -> Iterator[Line]:
             yield Line(f"    {first.remedy}")
     for same in _by_reason(cancelled):
         reason = same[0].rejection_reason or "by the strategy"
-        yield Line(f"  cancelled {grouped(len(same))} ×: {reason}", "faint")
+        yield Line(f"  cancelled {_times(same)} {reason}", "faint")
+
+
+def _times(same: list[Order]) -> str:
+    alike = len({order.rejection_reason for order in same}) == 1
+    return f"{grouped(len(same))} ×{':' if alike else ', such as:'}"
 
 
 def _by_reason(orders: Iterable[Order]) -> list[list[Order]]:

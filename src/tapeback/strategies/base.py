@@ -148,9 +148,7 @@ class BaseStrategy:
         """The instant of the simulation."""
         return to_ist(self.context.engine.now)
 
-    def history(
-        self, n: int, symbol: str | None = None, timeframe: str | None = None
-    ) -> Candles:
+    def history(self, n: int, symbol: str | None = None, timeframe: str | None = None) -> Candles:
         """The last `n` closed bars, without copying. A timeframe coarser than the run's is built
         from it."""
         context = self.context

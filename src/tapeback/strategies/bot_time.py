@@ -125,7 +125,7 @@ class _PassesForReal(type):
 
 
 def _datetime_module(clock: BotClock) -> ModuleType:
-    class datetime(real_datetime.datetime, metaclass=_PassesForReal):  # noqa: N801
+    class datetime(real_datetime.datetime, metaclass=_PassesForReal):
         real = real_datetime.datetime
 
         @classmethod
@@ -143,11 +143,10 @@ def _datetime_module(clock: BotClock) -> ModuleType:
         @classmethod
         def fromtimestamp(cls, timestamp: float, tz: real_datetime.tzinfo | None = None) -> Any:
             if tz is not None:
-                return cls.real.fromtimestamp(timestamp, tz)
-            shifted = cls.real.fromtimestamp(timestamp + _IST_OFFSET, real_datetime.UTC)
-            return shifted.replace(tzinfo=None)
+                return real_datetime.datetime.fromtimestamp(timestamp, tz)
+            return _EPOCH + real_datetime.timedelta(seconds=timestamp + _IST_OFFSET)
 
-    class date(real_datetime.date, metaclass=_PassesForReal):  # noqa: N801
+    class date(real_datetime.date, metaclass=_PassesForReal):
         real = real_datetime.date
 
         @classmethod
@@ -183,14 +182,13 @@ def _time_module(clock: BotClock) -> ModuleType:
         return float(calendar.timegm(moment) - _IST_OFFSET)
 
     module = _copy_of(real_time)
-    # Each name its own function: they are told apart by identity when they are put in place.
     vars(module).update(
-        time=lambda: clock.seconds(),
-        monotonic=lambda: clock.seconds(),
-        perf_counter=lambda: clock.seconds(),
-        time_ns=lambda: clock.ns(),
-        monotonic_ns=lambda: clock.ns(),
-        perf_counter_ns=lambda: clock.ns(),
+        time=clock.seconds,
+        monotonic=clock.seconds,
+        perf_counter=clock.seconds,
+        time_ns=clock.ns,
+        monotonic_ns=clock.ns,
+        perf_counter_ns=clock.ns,
         sleep=clock.sleep,
         localtime=localtime,
         gmtime=gmtime,

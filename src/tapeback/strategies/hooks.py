@@ -12,6 +12,7 @@ from weakref import WeakKeyDictionary
 
 from tapeback.models.candle import Candle
 from tapeback.strategies.universal import Hook
+from tapeback.utils.money import to_rupees
 
 if TYPE_CHECKING:
     from tapeback.strategies.universal import UniversalStrategyAdapter
@@ -31,9 +32,9 @@ class StrategyHooks:
 
     @staticmethod
     def update_indicators(bot: Any, candle: Candle) -> None:
-        """Call the bot's `update_indicators(price)` where it has one."""
+        """Call the bot's `update_indicators(candle)` where it has one."""
         if hasattr(bot, "update_indicators"):
-            bot.update_indicators(candle.close)
+            bot.update_indicators(candle)
 
     @staticmethod
     def calculate_supertrend(bot: Any, candle: Candle) -> None:
@@ -67,7 +68,7 @@ class StrategyHooks:
         highest at any earlier call. The bot's own `check_risk_limits()` is called too."""
         service = bot.client.service
         equity = service.equity()
-        peak = max(equity, _peaks.get(bot, service.portfolio.initial_cash))
+        peak = max(equity, _peaks.get(bot, to_rupees(service.portfolio.initial)))
         _peaks[bot] = peak
         if equity <= peak * (1 - _WORST_DRAWDOWN):
             bot.is_active = False

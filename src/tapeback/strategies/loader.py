@@ -33,14 +33,14 @@ class BotFile:
     class_name: str = ""
 
     @classmethod
-    def parse(cls, text: str, root: Path) -> BotFile | None:
+    def parse(cls, text: str, *folders: Path) -> BotFile | None:
         """Take `path.py[:Class]` apart, None when the text is no path. A relative path starts at
-        the working directory, or else at `root`."""
+        the first of `folders` that has such a file."""
         found = _BOT_FILE.fullmatch(text.strip())
         if found is None:
             return None
-        path = Path(found["path"]).expanduser()
-        return cls((path if path.exists() else root / path).absolute(), found["name"] or "")
+        paths = [(folder / Path(found["path"]).expanduser()).absolute() for folder in folders]
+        return cls(next((p for p in paths if p.is_file()), paths[-1]), found["name"] or "")
 
     def __str__(self) -> str:
         return f"{self.path}:{self.class_name}" if self.class_name else str(self.path)
@@ -131,7 +131,7 @@ class BotImports:
             if isinstance(kind, type) and is_strategy(kind):
                 return kind
             raise StrategyLoadError(
-                f"{bot.class_name} is no strategy: {_lack(kind)}.", where=str(bot.path)
+                f"{bot.class_name} is no strategy: {lack_of(kind)}.", where=str(bot.path)
             )
         own = [
             kind
@@ -148,8 +148,10 @@ class BotImports:
                 where=str(bot.path),
                 remedy=f"Name one of them: {bot.path.name}:{found[0].__name__}.",
             )
-        lacks = "; ".join(f"{kind.__name__}: {_lack(kind)}" for kind in own)
-        raise StrategyLoadError(f"no class of the file is a strategy ({lacks}).", where=str(bot.path))
+        lacks = "; ".join(f"{kind.__name__}: {lack_of(kind)}" for kind in own)
+        raise StrategyLoadError(
+            f"no class of the file is a strategy ({lacks}).", where=str(bot.path)
+        )
 
     def find_spec(
         self, name: str, path: Sequence[str] | None = None, target: ModuleType | None = None
@@ -258,7 +260,7 @@ def _importer(modules: Mapping[str, ModuleType]) -> Any:
 
 def _print_to_stderr(*values: object, file: Any = None, **layout: Any) -> None:
     """`print` of a bot: stdout belongs to the result."""
-    print(*values, file=file or sys.stderr, **layout)  # noqa: T201
+    print(*values, file=file or sys.stderr, **layout)
 
 
 def _parsed(path: Path) -> ast.Module:
@@ -287,12 +289,12 @@ def _imported_modules(tree: ast.Module) -> Iterator[str]:
             yield node.module or ""
 
 
-def _lack(kind: Any) -> str:
+def lack_of(kind: Any) -> str:
     """Why something is not a strategy."""
     if not isinstance(kind, type):
         return "it is not a class"
     if inspect.isabstract(kind):
-        return f"it lacks {_listed(sorted(kind.__abstractmethods__))}"
+        return f"it lacks {_listed(sorted(getattr(kind, '__abstractmethods__', ())))}"
     if issubclass(kind, BaseStrategy):
         return "it defines no on_bar(self, candle)"
     return "it is no BaseStrategy and has no run_backtest(self, current_price)"
@@ -309,3 +311,8 @@ def source_folder(kind: type[Any]) -> Path:
     except (OSError, TypeError):
         source = None
     return Path(source).parent if source else Path.cwd()
+
+
+def is_fresh(module: Any) -> bool:
+    """Whether a module was imported for the run that is under way."""
+    return isinstance(getattr(module, "__loader__", None), _FreshLoader)

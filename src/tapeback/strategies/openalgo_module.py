@@ -23,10 +23,10 @@ def openalgo_module(client: Any) -> ModuleType:
     Indicators and their compiler come from the installed package, when a bot asks for them.
     """
 
-    class api:  # noqa: N801
+    class api:
         """Takes what the SDK's constructor takes, and does what the run's client does."""
 
-        def __init__(
+        def __init__(  # noqa: PLR0917
             self,
             api_key: str,
             host: str = "http://127.0.0.1:5000",

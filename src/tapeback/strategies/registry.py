@@ -15,7 +15,14 @@ import tapeback
 from tapeback.errors import StrategyLoadError, StrategyNotFoundError, did_you_mean
 from tapeback.strategies.base import BaseStrategy
 from tapeback.strategies.grid import GridStrategyAdapter
-from tapeback.strategies.loader import BotFile, is_native_file, is_strategy, load_failure
+from tapeback.strategies.loader import (
+    BotFile,
+    is_native_file,
+    is_strategy,
+    lack_of,
+    load_failure,
+    source_folder,
+)
 from tapeback.strategies.supertrend import SupertrendStrategyAdapter
 from tapeback.strategies.universal import UniversalStrategyAdapter
 
@@ -33,14 +40,23 @@ class StrategyEntry:
     bot: type[Any] | BotFile
     adapter: type[BaseStrategy] | None = None
 
-    def make_adapter(self) -> BaseStrategy:
-        """A new adapter for one run."""
-        adapter: Any = self.adapter or UniversalStrategyAdapter
-        if "bot_class" in inspect.signature(adapter).parameters:
-            made: BaseStrategy = adapter(self.bot, self.name)
-            return made
-        own: BaseStrategy = adapter()
-        return own
+    def make(self) -> BaseStrategy | None:
+        """What runs it, new for each run; None where its file has to be loaded to know."""
+        if self.adapter is None:
+            return None if isinstance(self.bot, BotFile) else strategy_of(self.bot, self.name)
+        adapter: Any = self.adapter
+        takes_bot = "bot_class" in inspect.signature(adapter).parameters
+        made: BaseStrategy = adapter(self.bot, self.name) if takes_bot else adapter()
+        return made
+
+    @property
+    def kind(self) -> str:
+        """Name of the class that runs it."""
+        if self.adapter is not None:
+            return self.adapter.__name__
+        if isinstance(self.bot, BotFile):
+            return UniversalStrategyAdapter.__name__
+        return (self.bot if issubclass(self.bot, BaseStrategy) else adapter_for(self.bot)).__name__
 
 
 _SHIPPED = {
@@ -73,10 +89,7 @@ class StrategyRegistry:
         if cls.is_registered(key):
             _logger.warning("strategy %r was registered before: the new class takes over", key)
         if adapter_class is None and not is_strategy(bot_class):
-            raise StrategyLoadError(
-                f"{bot_class.__name__} is neither a BaseStrategy with on_bar(self, candle) nor a "
-                "bot with run_backtest(self, current_price).",
-            )
+            raise StrategyLoadError(f"{bot_class.__name__} is no strategy: {lack_of(bot_class)}.")
         cls._registered[key] = StrategyEntry(custom_name or key, bot_class, adapter_class)
 
     @classmethod
@@ -86,9 +99,9 @@ class StrategyRegistry:
         Raises StrategyNotFoundError.
         """
         entry = cls._entry(name)
-        if entry.adapter is None and isinstance(entry.bot, type):
-            return strategy_of(entry.bot, entry.name)
-        return entry.make_adapter()
+        made = entry.make()
+        assert made is not None  # every file here comes with its adapter
+        return made
 
     @classmethod
     def get_bot_class(cls, name: str) -> type[Any] | BotFile:
@@ -98,8 +111,7 @@ class StrategyRegistry:
     @classmethod
     def list_strategies(cls) -> dict[str, str]:
         """Adapter class by strategy name; the class itself where it is native."""
-        names = sorted({*_SHIPPED, *cls._registered})
-        return {name: type(cls.get(name)).__name__ for name in names}
+        return {name: cls._entry(name).kind for name in sorted({*_SHIPPED, *cls._registered})}
 
     @classmethod
     def is_registered(cls, name: str) -> bool:
@@ -147,7 +159,8 @@ def resolve(
     base = root or Path.cwd()
     rows = {key.lower(): text for key, text in (bots or {}).items()}
     key = name.strip().lower()
-    file = BotFile.parse(rows.get(key, name), base)
+    folders = (base,) if key in rows else (Path.cwd(), base)
+    file = BotFile.parse(rows.get(key, name), *folders)
     if file is None:
         found = StrategyRegistry.find(key, base) or _from_entry_point(key)
         if found is not None:
@@ -171,15 +184,15 @@ def strategy_of(kind: type[Any], name: str = "") -> BaseStrategy:
 
     Raises StrategyLoadError for any other class.
     """
-    if issubclass(kind, BaseStrategy):
-        made: BaseStrategy = kind()
-        return made
     if not is_strategy(kind):
-        raise StrategyLoadError(
-            f"{kind.__name__} is neither a BaseStrategy with on_bar(self, candle) nor a bot with "
-            "run_backtest(self, current_price)."
-        )
-    return adapter_for(kind)(kind, name or None)
+        raise StrategyLoadError(f"{getattr(kind, '__name__', repr(kind))} is no strategy: {lack_of(kind)}.")
+    if not issubclass(kind, BaseStrategy):
+        return adapter_for(kind)(kind, name or None)
+    try:
+        made: BaseStrategy = kind()
+    except Exception as error:
+        raise load_failure(error, f"constructing {kind.__name__}", source_folder(kind)) from error
+    return made
 
 
 def adapter_for(bot_class: type[Any]) -> type[UniversalStrategyAdapter]:

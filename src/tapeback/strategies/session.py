@@ -32,6 +32,7 @@ class BotSession:
         self.client = client
         self.folder = folder
         self._stack = stack
+        self._loaded: dict[BotFile | type[Any], type[Any]] = {}
         self._modules = {
             **time_modules(BotClock(lambda: client.service.engine.now)),
             PACKAGE: openalgo_module(client),
@@ -42,6 +43,11 @@ class BotSession:
 
         Raises StrategyNotFoundError and StrategyLoadError.
         """
+        if bot not in self._loaded:
+            self._loaded[bot] = self._load(bot)
+        return self._loaded[bot]
+
+    def _load(self, bot: BotFile | type[Any]) -> type[Any]:
         enter = self._stack.enter_context
         native = isinstance(bot, BotFile) and is_native_file(bot)
         if not native:
@@ -133,9 +139,11 @@ def _log_handlers_kept() -> Iterator[None]:
         yield
     finally:
         for logger in _loggers():
-            handlers, level = before.get(logger, ([], logging.NOTSET))
+            known = logger in before
+            handlers, level = before.get(logger, ([], logger.level))
             for handler in logger.handlers[:]:
-                if handler not in handlers:
+                silent = isinstance(handler, logging.NullHandler) and not known
+                if handler not in handlers and not silent:
                     logger.removeHandler(handler)
                     handler.close()
             for handler in handlers:

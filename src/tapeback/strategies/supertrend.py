@@ -28,8 +28,9 @@ class SupertrendStrategyAdapter(UniversalStrategyAdapter):
 
     Before the run the bot's calculation is compared with `BotSupertrend` on bars made for that.
     Where they agree, the bot gets each bar's direction as `supertrend_direction` for its
-    `current_direction()`, or as that column of `ohlc_data` when it has no such method. Where they differ, the bot's own
-    calculation runs over all closed bars at each bar, which takes time growing with their square.
+    `current_direction()`, or as that column of `ohlc_data` when it has no such method. Where they
+    differ, the bot's own calculation runs over all closed bars at each bar, in a time that grows
+    with their square.
     """
 
     @staticmethod

@@ -30,6 +30,7 @@ _STATE_FILE = "state.json"
 _STATE_KEY = "bot_state"
 _OWN_PARAMETERS = ("api_key", "host", "client", "state_file")
 _NAMED = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
+_REST = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
 _REPORTED = (
     "grid_center_price",
     "grid_upper_bound",
@@ -193,9 +194,7 @@ class UniversalStrategyAdapter(BaseStrategy):
         """The closed bars of the bot's series, those of the warm-up included."""
         series = self._series
         engine = self.context.engine
-        return engine.closed_candles(
-            series.symbol, series.exchange, series.timeframe
-        ).to_pandas()
+        return engine.closed_candles(series.symbol, series.exchange, series.timeframe).to_pandas()
 
     def get_state(self) -> dict[str, Any]:
         """What the result keeps of the bot: its own performance summary, or why it has none."""
@@ -252,9 +251,7 @@ def _is_finest(candles: Candles, series: Sequence[Candles]) -> bool:
     )
 
 
-def _construct(
-    bot_class: type[Any], values: Mapping[str, Any], params: Mapping[str, Any]
-) -> Any:
+def _construct(bot_class: type[Any], values: Mapping[str, Any], params: Mapping[str, Any]) -> Any:
     """Make the bot from those of `values` that its constructor names; all of `params` where it
     takes `**kwargs`."""
     wanted = inspect.signature(bot_class).parameters
@@ -266,13 +263,12 @@ def _construct(
         chosen.update((k, v) for k, v in values.items() if k not in kept)
     what = bot_class.__name__
     for name, parameter in wanted.items():
-        unnamed = parameter.kind is inspect.Parameter.POSITIONAL_ONLY
-        if parameter.default is parameter.empty and (name in named or unnamed):
-            if name not in chosen:
-                raise StrategyLoadError(
-                    f"{what} needs a value for {name!r}.",
-                    remedy=f"Set strategy.{name} in the settings, or --set strategy.{name}=....",
-                )
+        required = parameter.default is parameter.empty and parameter.kind not in _REST
+        if required and name not in chosen:
+            raise StrategyLoadError(
+                f"{what} needs a value for {name!r}.",
+                remedy=f"Set strategy.{name} in the settings, or --set strategy.{name}=....",
+            )
     if not takes_any:
         _refuse_unknown(what, params, list(named))
     try:

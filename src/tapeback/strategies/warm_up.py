@@ -37,15 +37,13 @@ class WarmUp:
             return cls(trade_from=trade_from)
         mode = params.get("buffer_mode", MODES[0])
         if mode not in MODES:
-            raise StrategyLoadError(
-                f"buffer_mode must be one of {', '.join(MODES)}; got {mode!r}."
-            )
+            raise StrategyLoadError(f"buffer_mode must be one of {', '.join(MODES)}; got {mode!r}.")
         if mode == "fetch_additional":
             if trade_from is None:
                 raise StrategyLoadError(
                     "buffer_mode fetch_additional warms the bot up on bars before the start, and "
                     "this run has none.",
-                    remedy="Set data.start after the first date of the source, or use skip_initial.",
+                    remedy="Let data.start lie after the source's first date, or use skip_initial.",
                 )
             return cls(trade_from=trade_from)
         bars = params.get("buffer_bars")

@@ -1,0 +1,337 @@
+"""The books of the client: shapes, sessions, and that a poll shows what just happened."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tapeback.broker.client import MockOpenAlgoClient
+from tapeback.broker.service import BrokerService
+from tapeback.core.engine import BacktestEngine
+from tapeback.core.portfolio import Portfolio
+from tapeback.core.rules import ExecutionRules
+from tapeback.market.costs import FlatCosts
+from tests.broker.conftest import Played, Scripted, bars
+
+Play = Callable[..., Played]
+BUY = {"symbol": "SBIN", "exchange": "NSE", "action": "BUY", "quantity": 10}
+SELL = {**BUY, "action": "SELL"}
+DAYS = [100.0, 101.0, 102.0, 103.0, 104.0, 105.0, 106.0, 107.0]
+
+ROW = [
+    "action", "average_price", "exchange", "filled_quantity", "order_status", "orderid",
+    "pending_quantity", "price", "pricetype", "product", "quantity", "rejection_reason",
+    "strategy", "symbol", "timestamp", "trigger_price",
+]  # fmt: skip
+COUNTS = [
+    "total_buy_orders", "total_completed_orders", "total_open_orders", "total_rejected_orders",
+    "total_sell_orders",
+]  # fmt: skip
+
+
+def buy_then_rest(client: MockOpenAlgoClient, bar: int, _: Any) -> None:
+    if bar == 0:
+        client.placeorder(**BUY, strategy="Grid")
+        client.placeorder(**SELL, price_type="LIMIT", price=200)
+
+
+@pytest.mark.parametrize(
+    ("fidelity", "top", "counts"),
+    [
+        ("live", ["data", "status"], COUNTS),
+        ("none", ["data", "status"], COUNTS),
+        ("sandbox", ["data", "mode", "status"], [*COUNTS, "total_trigger_pending_orders"]),
+    ],
+)
+def test_orderbook(play: Play, fidelity: str, top: list[str], counts: list[str]) -> None:
+    client = play(buy_then_rest, bars(DAYS), fidelity=fidelity).client
+    book = client.orderbook()
+    assert list(book) == top
+    assert list(book["data"]) == ["orders", "statistics"]
+    orders, statistics = book["data"]["orders"], book["data"]["statistics"]
+    assert [list(row) for row in orders] == [ROW, ROW]
+    assert [row["order_status"] for row in orders] == ["open", "complete"]
+    assert [row["pending_quantity"] for row in orders] == [10, 0]
+    assert list(statistics) == counts
+    assert list(statistics.values())[:5] == [1, 1, 1, 0, 1]
+
+
+def test_a_bot_may_write_into_what_it_was_given(play: Play) -> None:
+    client = play(buy_then_rest, bars(DAYS)).client
+    first = client.orderbook()
+    for row in first["data"]["orders"]:
+        row["price"] = "spoilt"
+    first["data"]["orders"].clear()
+    first["data"]["statistics"].clear()
+    client.tradebook()["data"][0].clear()
+    again = client.orderbook()["data"]
+    assert [row["price"] for row in again["orders"]] == [200.0, 0.0]
+    assert again["statistics"]["total_buy_orders"] == 1
+    assert client.tradebook()["data"][0]["symbol"] == "SBIN"
+
+
+def test_the_orderbook_holds_the_current_session_only(play: Play) -> None:
+    """Yesterday's ended orders are gone, an order sent after the close is still there."""
+    seen: dict[int, list[str]] = {}
+
+    def script(client: MockOpenAlgoClient, bar: int, candle: Any) -> None:
+        if bar == 0:
+            client.placeorder(**BUY)
+        if bar == 374:
+            client.placeorder(**BUY, product="CNC")
+        seen[bar] = [row["orderid"] for row in client.orderbook()["data"]["orders"]]
+
+    play(script, bars([100.0] * 800))
+    assert seen[1] == ["24010100000001"]
+    assert seen[374] == ["24010100000002", "24010100000001"]
+    assert seen[375] == ["24010100000002"]
+    assert seen[750] == []
+
+
+def test_without_exchange_rules_an_open_order_stays_in_the_book(play: Play) -> None:
+    def script(client: MockOpenAlgoClient, bar: int, _: Any) -> None:
+        if bar == 0:
+            client.placeorder(**BUY, price_type="LIMIT", price=50)
+            client.placeorder(**BUY, price_type="LIMIT", price=60)
+        if bar == 4:
+            client.cancelorder(order_id="24010100000002")
+
+    run = play(script, bars(DAYS, per_day=2), fidelity="none")
+    (row,) = run.client.orderbook()["data"]["orders"]
+    assert (row["orderid"], row["order_status"]) == ("24010100000001", "open")
+
+
+def test_the_analyzer_lists_no_order_of_an_earlier_session(play: Play) -> None:
+    """It keeps delivery orders open over days, but shows those of today alone."""
+
+    def script(client: MockOpenAlgoClient, bar: int, _: Any) -> None:
+        if bar == 0:
+            client.placeorder(**BUY, product="CNC", price_type="LIMIT", price=50)
+
+    run = play(script, bars(DAYS, per_day=4), fidelity="sandbox")
+    assert run.orders[0].status == "open"
+    assert run.client.orderbook()["data"]["orders"] == []
+    status = run.client.orderstatus(order_id="24010100000001")
+    assert status["data"]["order_status"] == "open"
+
+
+def test_a_live_broker_forgets_the_orders_of_yesterday(play: Play) -> None:
+    run = play(buy_then_rest, bars(DAYS, per_day=4))
+    assert run.client.orderstatus(order_id="24010100000001")["code"] == 404
+
+
+@settings(max_examples=25)
+@given(
+    st.lists(st.floats(95, 105).map(lambda x: round(x * 20) / 20), min_size=12, max_size=30),
+    st.lists(
+        st.tuples(
+            st.integers(0, 11),
+            st.sampled_from(["BUY", "SELL"]),
+            st.sampled_from(["MARKET", "LIMIT", "SL", "SL-M", "cancel", "modify"]),
+            st.integers(95, 105),
+        ),
+        max_size=12,
+    ),
+    st.sampled_from(["live", "sandbox", "none"]),
+)
+def test_polling_changes_nothing_in_what_is_shown(
+    closes: list[float], moves: list[tuple[int, str, str, int]], fidelity: str
+) -> None:
+    """A client polled at every bar shows the same books as one that is new at every bar."""
+
+    def books(client: MockOpenAlgoClient) -> list[Any]:
+        replies = [client.orderbook(), client.tradebook(), client.positionbook(), client.funds()]
+        return [reply["data"] for reply in replies]
+
+    def script(client: MockOpenAlgoClient, bar: int, _: Any) -> None:
+        for at, action, kind, level in moves:
+            if at != bar:
+                continue
+            order = {**BUY, "action": action}
+            resting = client.service.open_orders()
+            if kind == "cancel" and resting:
+                client.cancelorder(order_id=resting[0].orderid)
+            elif kind == "modify" and resting:
+                first = resting[0]
+                client.modifyorder(
+                    order_id=first.orderid, symbol="SBIN", exchange="NSE", action=first.action,
+                    product="MIS", price_type=first.pricetype, quantity=15, price=level,
+                    trigger_price=level,
+                )  # fmt: skip
+            elif kind not in ("cancel", "modify"):
+                client.placeorder(**order, price_type=kind, price=level, trigger_price=level)
+        assert books(client) == books(MockOpenAlgoClient(client.service))
+
+    rules = ExecutionRules(fidelity=fidelity, leverage={"MIS": 5.0})  # type: ignore[arg-type]
+    portfolio = Portfolio(1e6, rules.leverage, margined=rules.exchange_rules)
+    engine = BacktestEngine([bars(closes, per_day=7)], rules, portfolio, FlatCosts(5.0))
+    strategy = Scripted(script, None)
+    strategy.set_context(BrokerService(engine))
+    record = engine.run(strategy, strategy.on_order_update)
+    assert [fault.traceback for fault in record.faults] == []
+
+
+def test_tradebook(play: Play) -> None:
+    def script(client: MockOpenAlgoClient, bar: int, _: Any) -> None:
+        if bar in (0, 2, 4):
+            client.placeorder(**BUY, strategy="Grid")
+
+    live = play(script, bars(DAYS, per_day=4)).client.tradebook()["data"]
+    assert live == [
+        {
+            "action": "BUY",
+            "average_price": 104.0,
+            "exchange": "NSE",
+            "orderid": "24010200000003",
+            "product": "MIS",
+            "quantity": 10,
+            "symbol": "SBIN",
+            "timestamp": "09:16:00",
+            "trade_value": 1040.0,
+        }
+    ]
+    run = play(script, bars(DAYS, per_day=8), fidelity="sandbox")
+    newest, _, oldest = run.client.tradebook()["data"]
+    assert list(newest) == [
+        "action", "average_price", "exchange", "orderid", "price", "product", "quantity",
+        "strategy", "symbol", "timestamp", "trade_value", "tradeid",
+    ]  # fmt: skip
+    assert oldest["tradeid"] == "TRADE-20240101-091600-00000001"
+    assert newest["timestamp"] == "2024-01-01 09:20:00"
+    assert newest["strategy"] == "Grid"
+
+
+def trade_over_two_days(client: MockOpenAlgoClient, bar: int, _: Any) -> None:
+    """Day one: buy 10 at 100, sell 5 at 102. Day two: sell 2 at 104."""
+    if bar == 0:
+        client.placeorder(**{**BUY, "product": "CNC"})
+    if bar == 2:
+        client.placeorder(**{**SELL, "product": "CNC", "quantity": 5})
+    if bar == 4:
+        client.placeorder(**{**SELL, "product": "CNC", "quantity": 2})
+
+
+def test_positionbook_of_a_live_account(play: Play) -> None:
+    client = play(trade_over_two_days, bars(DAYS, per_day=4)).client
+    book = client.positionbook()
+    assert book == {
+        "data": [
+            {
+                "average_price": "100.00",
+                "exchange": "NSE",
+                "ltp": 107.0,
+                "pnl": 29.0,
+                "product": "CNC",
+                "quantity": 3,
+                "symbol": "SBIN",
+            }
+        ],
+        "status": "success",
+    }
+
+
+def test_positionbook_of_the_analyzer_tells_today_from_before(play: Play) -> None:
+    client = play(trade_over_two_days, bars(DAYS, per_day=4), fidelity="sandbox").client
+    book = client.positionbook()
+    assert list(book) == [
+        "data", "mode", "status", "total_pnl", "total_pnl_today", "total_today_realized_pnl",
+        "total_unrealized_pnl",
+    ]  # fmt: skip
+    (row,) = book["data"]
+    assert row == {
+        "average_price": 100.0,
+        "exchange": "NSE",
+        "lot_size": 1.0,
+        "ltp": 107.0,
+        "pnl": 29.0,
+        "pnlpercent": 9.67,
+        "product": "CNC",
+        "quantity": 3,
+        "symbol": "SBIN",
+        "today_realized_pnl": 8.0,
+        "total_pnl_today": 29.0,
+        "unrealized_pnl": 21.0,
+    }
+    assert book["total_today_realized_pnl"] == 8.0
+    assert book["total_unrealized_pnl"] == 21.0
+
+
+def test_a_position_closed_today_stays_for_the_session(play: Play) -> None:
+    seen: dict[int, list[tuple[int, float]]] = {}
+
+    def script(client: MockOpenAlgoClient, bar: int, _: Any) -> None:
+        if bar == 0:
+            client.placeorder(**BUY)
+        if bar == 1:
+            client.placeorder(**SELL)
+        rows = client.positionbook()["data"]
+        seen[bar] = [(row["quantity"], row["pnl"]) for row in rows]
+
+    play(script, bars(DAYS, per_day=4))
+    assert seen[1] == [(10, 10.0)]
+    assert seen[2] == [(0, 10.0)]
+    assert seen[4] == []
+
+
+def test_funds_of_a_live_account_are_text(play: Play) -> None:
+    client = play(trade_over_two_days, bars(DAYS, per_day=4), cash=10_000.0, fee_bps=10).client
+    # Charges: 10 bp of 1000, 510 and 208 rupees. Blocked: 3 at 100.
+    assert client.funds() == {
+        "data": {
+            "availablecash": "9716.28",
+            "collateral": "0.00",
+            "m2mrealized": "8.00",
+            "m2munrealized": "21.00",
+            "utiliseddebits": "300.00",
+        },
+        "status": "success",
+    }
+
+
+def test_funds_block_what_resting_orders_need(play: Play) -> None:
+    def script(client: MockOpenAlgoClient, bar: int, _: Any) -> None:
+        if bar == 0:
+            client.placeorder(**BUY, price_type="LIMIT", price=50)
+
+    data = play(script, bars(DAYS), cash=10_000.0, fidelity="sandbox").client.funds()["data"]
+    assert list(data) == [
+        "availablecash", "collateral", "grossexposure", "last_reset", "m2mrealized",
+        "m2munrealized", "reset_count", "today_realized_pnl", "total_realized_pnl", "totalpnl",
+        "utiliseddebits",
+    ]  # fmt: skip
+    assert (data["availablecash"], data["utiliseddebits"]) == (9_900.0, 100.0)
+    assert data["last_reset"] == "2024-01-01 09:15:00"
+
+
+def test_funds_without_margins_are_what_the_account_is_worth_at_cost(play: Play) -> None:
+    client = play(trade_over_two_days, bars(DAYS, per_day=4), cash=10_000.0, fidelity="none").client
+    assert client.funds()["data"]["availablecash"] == "10018.00"
+    assert client.funds()["data"]["utiliseddebits"] == "0.00"
+
+
+@pytest.mark.parametrize(
+    ("fidelity", "held", "none"), [("live", "10", "0"), ("none", "10", "0"), ("sandbox", 10, 0)]
+)
+def test_openposition(play: Play, fidelity: str, held: Any, none: Any) -> None:
+    client = play(buy_then_rest, bars(DAYS), fidelity=fidelity).client
+    ask = {"symbol": "SBIN", "exchange": "NSE"}
+    assert client.openposition(**ask, product="MIS")["quantity"] == held
+    assert client.openposition(**ask, product="CNC")["quantity"] == none
+
+
+def test_holdings_are_empty_until_shares_settle(play: Play) -> None:
+    client = play(trade_over_two_days, bars(DAYS, per_day=4)).client
+    assert client.holdings()["data"]["holdings"] == []
+    assert client.positionbook()["data"][0]["product"] == "CNC"
+
+
+def test_account_calls_know_no_further_keywords(play: Play) -> None:
+    client = play(None, bars(DAYS)).client
+    for call in (client.orderbook, client.tradebook, client.positionbook, client.funds):
+        reply = call(symbol="SBIN")
+        assert reply["code"] == 400
+        assert '{"symbol":["Unknown field."]}' in reply["message"]
