@@ -8,22 +8,16 @@ from typing import Any
 import numpy as np
 import pytest
 
+from tapeback import BaseStrategy, Candle, Candles, Order, backtest
 from tapeback.broker.client import MockOpenAlgoClient
 from tapeback.broker.service import BrokerService
-from tapeback.core.engine import BacktestEngine
-from tapeback.core.portfolio import Portfolio
-from tapeback.core.rules import ExecutionRules
-from tapeback.market.candles import Candles
-from tapeback.market.costs import FlatCosts
-from tapeback.models.candle import Candle
-from tapeback.models.order import Order
-from tapeback.strategies.base import BaseStrategy
 from tapeback.utils.clock import DAY_NS, IST_OFFSET_NS, MINUTE_NS
 
 MONDAY = 19_723 * DAY_NS - IST_OFFSET_NS  # 2024-01-01
 OPEN = MONDAY + 555 * MINUTE_NS
 
 Script = Callable[[MockOpenAlgoClient, int, Candle], None]
+Update = Callable[[MockOpenAlgoClient, Order], None]
 
 
 def bars(
@@ -60,7 +54,7 @@ def bars(
 class Scripted(BaseStrategy):
     """Calls a script with the client, the number of the bar and the bar."""
 
-    def __init__(self, script: Script | None, on_update: Any) -> None:
+    def __init__(self, script: Script | None, on_update: Update | None) -> None:
         self.script = script
         self.on_update = on_update
         self.updates: list[tuple[str, str]] = []
@@ -84,38 +78,35 @@ class Scripted(BaseStrategy):
 class Played:
     """What a scripted run left: its client, still at the last instant, orders and updates."""
 
-    def __init__(self, strategy: Scripted, engine: BacktestEngine) -> None:
+    def __init__(self, strategy: Scripted) -> None:
         self.client = strategy.client
-        self.engine = engine
-        self.orders = list(engine.simulator.orders.values())
-        self.fills = list(engine.simulator.fills)
+        self.service = strategy.context
+        self.orders = list(strategy.context.simulator.orders.values())
+        self.fills = list(strategy.context.simulator.fills)
         self.updates = strategy.updates
+
+
+def run_script(
+    script: Script | None,
+    candles: Candles | Sequence[Candles],
+    *,
+    on_update: Update | None = None,
+    **given: Any,
+) -> Played:
+    """Run a script over candles; `given` are settings of `tapeback.backtest`."""
+    strategy = Scripted(script, on_update)
+    settings: dict[str, Any] = {
+        "initial_cash": 1_000_000,
+        "costs": "none",
+        "slippage": "none",
+        "limit_fill": "touch",
+        "leverage": {"MIS": 5.0, "NRML": 1.0, "CNC": 1.0},
+    }
+    backtest(strategy, candles, **(settings | given))
+    return Played(strategy)
 
 
 @pytest.fixture
 def play() -> Callable[..., Played]:
-    """Run a script over candles; keywords are execution rules, `cash` the account."""
-
-    def run(
-        script: Script | None,
-        candles: Candles | Sequence[Candles],
-        *,
-        on_update: Callable[[MockOpenAlgoClient, Order], None] | None = None,
-        cash: float = 1_000_000.0,
-        fee_bps: float = 0.0,
-        **rules: Any,
-    ) -> Played:
-        series = [candles] if isinstance(candles, Candles) else list(candles)
-        settled = ExecutionRules(
-            **{"slippage": "none", "limit_fill": "touch", "leverage": {"MIS": 5.0}, **rules}
-        )
-        portfolio = Portfolio(cash, settled.leverage, margined=settled.exchange_rules)
-        engine = BacktestEngine(series, settled, portfolio, FlatCosts(fee_bps))
-        strategy = Scripted(script, on_update)
-        strategy.set_context(BrokerService(engine))
-        record = engine.run(strategy, strategy.on_order_update)
-        assert [fault.traceback for fault in record.faults] == []
-        assert record.status == "completed"
-        return Played(strategy, engine)
-
-    return run
+    """`run_script`."""
+    return run_script

@@ -199,7 +199,7 @@ def test_closeposition_closes_everything(play: Play, fidelity: str) -> None:
         }  # fmt: skip
         assert nothing["message"] == "No open positions to close"
     assert "{'symbol': ['Unknown field.']}" in unknown["message"]
-    assert [p.quantity for p in run.engine.portfolio.positions.values()] == [0, 0]
+    assert [p.quantity for p in run.service.portfolio.positions.values()] == [0, 0]
     assert len(run.orders) == 4
 
 
@@ -226,3 +226,45 @@ def test_cancelallorder_takes_all_strategies_orders(
     assert found[0]["failed_cancellations"] == []
     assert found[1]["message"] == "No open orders to cancel"
     assert [order.pricetype for order in run.orders if order.is_open] == left
+
+
+def test_an_unreadable_request_of_any_kind_is_an_error(play: Play) -> None:
+    client = play(None, bars(FLAT)).client
+    order = {**SBIN, "action": "BUY", "quantity": 10}
+    replies = [
+        client.placesmartorder(**order, position_size="much"),
+        client.splitorder(**order, splitsize=0),
+        client.basketorder(orders=[{**order, "product": "BO"}]),
+        client.cancelallorder(symbol="SBIN"),
+        client.openposition(**SBIN, product="BO"),
+        client.cancelorder(order_id=None),  # type: ignore[arg-type]
+        client.cancelorder(order_id="7"),
+    ]
+    assert [reply["code"] for reply in replies] == [400, 400, 400, 400, 400, 400, 404]
+    words = [
+        "{'position_size': ['Not a valid number.']}",
+        "{'splitsize': ['Split size must be a positive integer.']}",
+        "{'orders': {0: {'product': ['Must be one of: MIS, NRML, CNC.']}}}",
+        "{'symbol': ['Unknown field.']}",
+        "{'product': ['Must be one of: MIS, NRML, CNC.']}",
+        "{'orderid': ['Field may not be null.']}",
+        "Order 7 not found",
+    ]
+    for reply, word in zip(replies, words, strict=True):
+        assert word in reply["message"]
+
+
+def test_a_split_order_the_account_cannot_bear_fails_in_part(play: Play) -> None:
+    """The analyzer tells of each child; its books hold those that were accepted."""
+    found: list[Any] = []
+
+    def script(client: MockOpenAlgoClient, bar: int, _: Any) -> None:
+        if bar == 0:
+            found.append(client.splitorder(**SBIN, action="BUY", quantity=100, splitsize=60))
+
+    run = play(script, bars(FLAT), fidelity="sandbox", initial_cash=1_500)
+    first, second = found[0]["results"]
+    assert first["status"] == "success"
+    assert list(second) == ["message", "order_num", "quantity", "status"]
+    assert second["message"].startswith("Insufficient funds.")
+    assert len(run.client.orderbook()["data"]["orders"]) == 1

@@ -10,12 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tapeback.broker.client import MockOpenAlgoClient
-from tapeback.broker.service import BrokerService
-from tapeback.core.engine import BacktestEngine
-from tapeback.core.portfolio import Portfolio
-from tapeback.core.rules import ExecutionRules
-from tapeback.market.costs import FlatCosts
-from tests.broker.conftest import Played, Scripted, bars
+from tests.broker.conftest import Played, bars, run_script
 
 Play = Callable[..., Played]
 BUY = {"symbol": "SBIN", "exchange": "NSE", "action": "BUY", "quantity": 10}
@@ -166,13 +161,7 @@ def test_polling_changes_nothing_in_what_is_shown(
                 client.placeorder(**order, price_type=kind, price=level, trigger_price=level)
         assert books(client) == books(MockOpenAlgoClient(client.service))
 
-    rules = ExecutionRules(fidelity=fidelity, leverage={"MIS": 5.0})  # type: ignore[arg-type]
-    portfolio = Portfolio(1e6, rules.leverage, margined=rules.exchange_rules)
-    engine = BacktestEngine([bars(closes, per_day=7)], rules, portfolio, FlatCosts(5.0))
-    strategy = Scripted(script, None)
-    strategy.set_context(BrokerService(engine))
-    record = engine.run(strategy, strategy.on_order_update)
-    assert [fault.traceback for fault in record.faults] == []
+    run_script(script, bars(closes, per_day=7), fidelity=fidelity, fee_bps=5)
 
 
 def test_tradebook(play: Play) -> None:
@@ -278,9 +267,9 @@ def test_a_position_closed_today_stays_for_the_session(play: Play) -> None:
 
 
 def test_funds_of_a_live_account_are_text(play: Play) -> None:
-    client = play(trade_over_two_days, bars(DAYS, per_day=4), cash=10_000.0, fee_bps=10).client
+    run = play(trade_over_two_days, bars(DAYS, per_day=4), initial_cash=10_000, fee_bps=10)
     # Charges: 10 bp of 1000, 510 and 208 rupees. Blocked: 3 at 100.
-    assert client.funds() == {
+    assert run.client.funds() == {
         "data": {
             "availablecash": "9716.28",
             "collateral": "0.00",
@@ -297,7 +286,9 @@ def test_funds_block_what_resting_orders_need(play: Play) -> None:
         if bar == 0:
             client.placeorder(**BUY, price_type="LIMIT", price=50)
 
-    data = play(script, bars(DAYS), cash=10_000.0, fidelity="sandbox").client.funds()["data"]
+    data = play(script, bars(DAYS), initial_cash=10_000.0, fidelity="sandbox").client.funds()[
+        "data"
+    ]
     assert list(data) == [
         "availablecash", "collateral", "grossexposure", "last_reset", "m2mrealized",
         "m2munrealized", "reset_count", "today_realized_pnl", "total_realized_pnl", "totalpnl",
@@ -308,7 +299,9 @@ def test_funds_block_what_resting_orders_need(play: Play) -> None:
 
 
 def test_funds_without_margins_are_what_the_account_is_worth_at_cost(play: Play) -> None:
-    client = play(trade_over_two_days, bars(DAYS, per_day=4), cash=10_000.0, fidelity="none").client
+    client = play(
+        trade_over_two_days, bars(DAYS, per_day=4), initial_cash=10_000.0, fidelity="none"
+    ).client
     assert client.funds()["data"]["availablecash"] == "10018.00"
     assert client.funds()["data"]["utiliseddebits"] == "0.00"
 

@@ -13,12 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tapeback.broker.client import MockOpenAlgoClient
-from tapeback.broker.service import BrokerService
-from tapeback.core.engine import BacktestEngine
-from tapeback.core.portfolio import Portfolio
-from tapeback.core.rules import ExecutionRules
-from tapeback.market.costs import FlatCosts
-from tests.broker.conftest import Played, Scripted, bars
+from tests.broker.conftest import Played, bars, run_script
 
 Play = Callable[..., Played]
 SBIN = {"symbol": "SBIN", "exchange": "NSE"}
@@ -117,12 +112,7 @@ def test_no_quote_or_history_depends_on_what_comes_later(closes: list[float], cu
             client.placeorder(**SBIN, action="BUY", quantity=1, price_type="LIMIT", price=100)
             tell(client)
 
-        rules = ExecutionRules(fidelity="none")
-        engine = BacktestEngine([candles], rules, Portfolio(1e6, {}, margined=False), FlatCosts(0))
-        strategy = Scripted(script, lambda client, _: tell(client))
-        strategy.set_context(BrokerService(engine))
-        record = engine.run(strategy, strategy.on_order_update)
-        assert [fault.traceback for fault in record.faults] == []
+        run_script(script, candles, on_update=lambda client, _: tell(client), fidelity="none")
         return found
 
     whole, part = told(bars(closes, per_day=6)), told(bars(closes[: cut + 1], per_day=6))

@@ -68,6 +68,10 @@ def test_both_spellings_of_the_price_type_and_figures_as_text(play: Play) -> Non
         ({"action": "HOLD"}, "{'action': ['Must be one of: BUY, SELL, buy, sell.']}"),
         ({"quantity": 0}, "{'quantity': ['Quantity must be a positive number.']}"),
         ({"quantity": "ten"}, "{'quantity': ['Not a valid number.']}"),
+        ({"symbol": None}, "{'symbol': ['Field may not be null.']}"),
+        ({"symbol": 7}, "{'symbol': ['Not a valid string.']}"),
+        ({"price": -1}, "{'price': ['Price must be a non-negative number.']}"),
+        ({"disclosed_quantity": "0.5"}, "{'disclosed_quantity': ['Not a valid integer.']}"),
         (
             {"quantity": 1.5},
             "{'quantity': ['Fractional quantity (1.5) is not allowed for non-crypto exchanges.']}",

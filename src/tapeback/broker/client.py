@@ -59,9 +59,7 @@ class MockOpenAlgoClient:
             },
             kwargs,
         )  # fmt: skip
-        if refused is not None:
-            return refused
-        return bulk.placed(self.service.submit(order_of(request)), self._sandbox)
+        return refused or bulk.placed(self.service.submit(order_of(request)), self._sandbox)
 
     def placesmartorder(
         self, *, strategy: str = "Python", symbol: str, action: str, exchange: str,
@@ -78,9 +76,7 @@ class MockOpenAlgoClient:
             },
             kwargs,
         )  # fmt: skip
-        if refused is not None:
-            return refused
-        return bulk.smart_order(self.service, request, self._sandbox)
+        return refused or bulk.smart_order(self.service, request, self._sandbox)
 
     def splitorder(
         self, *, strategy: str = "Python", symbol: str, action: str, exchange: str,
@@ -97,9 +93,7 @@ class MockOpenAlgoClient:
             },
             kwargs,
         )  # fmt: skip
-        if refused is not None:
-            return refused
-        return bulk.split_order(self.service, request, self._sandbox)
+        return refused or bulk.split_order(self.service, request, self._sandbox)
 
     def basketorder(
         self, *, strategy: str = "Python", orders: list[dict[str, Any]], **kwargs: Any
@@ -214,9 +208,7 @@ class MockOpenAlgoClient:
         self, *, strategy: str = "Python", symbol: str, exchange: str, product: str, **kwargs: Any
     ) -> Reply:
         """Signed quantity of one position: an int from the analyzer, text from a live broker."""
-        payload = {
-            "strategy": strategy, "symbol": symbol, "exchange": exchange, "product": product,
-        }  # fmt: skip
+        payload = {"strategy": strategy, "symbol": symbol, "exchange": exchange, "product": product}
         _, refused = self._read(requests.OPEN_POSITION, payload, kwargs)
         if refused is not None:
             return refused
@@ -272,8 +264,7 @@ class MockOpenAlgoClient:
         for value in (start_date, end_date):
             if not isinstance(value, str | int | float | None):
                 return replies.unsendable(type(value).__name__)
-        payload.update((name, value) for name, value in kwargs.items() if value is not None)
-        request, errors = read_request(requests.HISTORY, payload)
+        request, errors = read_request(requests.HISTORY, requests.completed(payload, kwargs))
         if errors:
             return replies.http_error(400, errors)
         if (symbol, exchange) not in self.service.simulator.books:
@@ -374,16 +365,13 @@ class MockOpenAlgoClient:
     def _read_account(self, extra: dict[str, Any]) -> Reply | None:
         if not extra:
             return None
-        _, errors = read_request(
-            requests.ACCOUNT, {k: v for k, v in extra.items() if v is not None}
-        )
+        _, errors = read_request(requests.ACCOUNT, requests.completed({}, extra))
         return replies.http_error(400, errors) if errors else None
 
     def _read_instrument(self, symbol: str, exchange: str, extra: dict[str, Any]) -> Reply | None:
         if not extra and (symbol, exchange) in self.service.simulator.books:
             return None
-        payload = {"symbol": symbol, "exchange": exchange}
-        payload.update((name, value) for name, value in extra.items() if value is not None)
+        payload = requests.completed({"symbol": symbol, "exchange": exchange}, extra)
         _, errors = read_request(requests.INSTRUMENT, payload)
         if errors:
             return replies.http_error(400, errors)

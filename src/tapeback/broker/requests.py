@@ -68,6 +68,12 @@ def stringified(payload: Values, extra: Mapping[str, Any]) -> Values:
     return payload
 
 
+def completed(payload: Values, extra: Mapping[str, Any]) -> Values:
+    """The same for calls that are not about orders: values as they are."""
+    payload.update((name, value) for name, value in extra.items() if value is not None)
+    return payload
+
+
 def order_of(values: Values, **changed: Any) -> Order:
     """The order that a good request asks for, prices its type does not have dropped. `changed`
     replaces fields of the request."""

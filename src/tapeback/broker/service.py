@@ -303,7 +303,7 @@ class BrokerService:
                     f"Cannot sell {quantity} shares of {order.symbol} in CNC. Only "
                     f"{max(free, 0)} shares available",
                     "CNC sells what is held; MIS and NRML may sell short.",
-                    BROKER if self._live else OPENALGO,
+                    BROKER,
                 )
         price = order.trigger_price or order.price
         if order.pricetype == "SL" and self._live:

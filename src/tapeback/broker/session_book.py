@@ -46,7 +46,7 @@ class SessionBook:
         self._fills: list[Fill] = []
         self._seen_fills = 0
         self._trades: list[Reply] = []
-        self._before = Portfolio(0.0, {}, margined=False)
+        self._before = Portfolio(0.0, margined=False)
 
     def order_book(self) -> Reply:
         """`orders`, newest first, and `statistics`, their counts."""

@@ -54,7 +54,7 @@ def show_failure(error: BaseException, *, as_json: bool) -> None:
     if isinstance(error, StrategyFailedError):
         click.echo(redacted(error.traceback), err=True)
     if isinstance(error, KeyboardInterrupt):
-        click.echo("interrupted: nothing was computed yet.", err=True)
+        click.echo("interrupted.", err=True)
     elif isinstance(error, TapebackError):
         click.echo(redacted(_as_text(error)), err=True)
     elif not isinstance(error, click.ClickException):

@@ -14,7 +14,7 @@ from tapeback.errors import OutputError
 _FOLDERS = {"strats": ".py", "configs/active": ".yaml"}
 
 
-@click.command("init")
+@click.command("init", short_help="Write bots and settings to start from.")
 @click.argument("directory", default=".", metavar="[DIR]")
 @click.option("--force", is_flag=True, help="Replace files that are there and differ.")
 def command(directory: str, *, force: bool) -> None:

@@ -51,19 +51,18 @@ def _sources(data: Sequence[str], given: Mapping[str, str]) -> dict[str, Any]:
     from tapeback.data.arguments import parse_data_argument
 
     arguments = [parse_data_argument(text) for text in data]
-    if not any(argument.synthetic for argument in arguments):
-        return {"use_synthetic": False, "files": list(data)}
-    if len(arguments) > 1:
+    synthetic = any(argument.synthetic for argument in arguments)
+    if synthetic and len(arguments) > 1:
         raise ConfigError(
             f"--data: synthetic stands beside {len(arguments) - 1} other(s).",
             remedy="Synthetic data is one series: give --data once.",
         )
-    series = {name: getattr(arguments[0], name) for name in _SERIES}
+    first = {name: getattr(arguments[0], name) for name in _SERIES}
+    series = {name: value for name, value in first.items() if value is not None}
     for name, value in series.items():
-        if value is not None and given.get(name, value).upper() != value.upper():
+        if given.get(name, value).upper() != value.upper():
             raise ConfigError(f"--data says {name} {value} and --{name} {given[name]}: drop one.")
-    named = {name: value for name, value in series.items() if value is not None}
-    return {"files": [], "use_synthetic": True, **named}
+    return {"use_synthetic": synthetic, "files": [] if synthetic else list(data), **series}
 
 
 def load_settings(

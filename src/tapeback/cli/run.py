@@ -25,7 +25,7 @@ _STYLES: dict[str, dict[str, Any]] = {
 }
 
 
-@click.command("run", epilog=EXIT_CODES)
+@click.command("run", short_help="Run a bot over market history.", epilog=EXIT_CODES)
 @settings_options
 @click.option(
     "--data",

@@ -11,7 +11,7 @@ from tapeback.cli.options import bots_of, catalogue, find_strategy
 from tapeback.errors import StrategyError
 
 
-@click.command("strategies")
+@click.command("strategies", short_help="List what can be run by name.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 def command(*, as_json: bool) -> None:
     """List the strategies that can be run by name: the catalogue's rows, then what is registered

@@ -185,7 +185,9 @@ def strategy_of(kind: type[Any], name: str = "") -> BaseStrategy:
     Raises StrategyLoadError for any other class.
     """
     if not is_strategy(kind):
-        raise StrategyLoadError(f"{getattr(kind, '__name__', repr(kind))} is no strategy: {lack_of(kind)}.")
+        raise StrategyLoadError(
+            f"{getattr(kind, '__name__', repr(kind))} is no strategy: {lack_of(kind)}."
+        )
     if not issubclass(kind, BaseStrategy):
         return adapter_for(kind)(kind, name or None)
     try:

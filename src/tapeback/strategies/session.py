@@ -33,10 +33,11 @@ class BotSession:
         self.folder = folder
         self._stack = stack
         self._loaded: dict[BotFile | type[Any], type[Any]] = {}
-        self._modules = {
-            **time_modules(BotClock(lambda: client.service.engine.now)),
-            PACKAGE: openalgo_module(client),
-        }
+        engine = client.service.engine
+        begins = min(int(candles.starts[0]) for candles in engine.series)
+        # A bot is made before the run has an instant: that is when its first bar begins.
+        clock = BotClock(lambda: engine.now or begins)
+        self._modules = {**time_modules(clock), PACKAGE: openalgo_module(client)}
 
     def load(self, bot: BotFile | type[Any]) -> type[Any]:
         """The bot's class, seeing the run's time and account; a bot works in the scratch folder.

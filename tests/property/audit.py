@@ -1,0 +1,232 @@
+"""What must hold of any run, worked out again from its fills, orders and bars alone."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from math import floor, inf
+from typing import Any
+
+import numpy as np
+
+from tapeback import BacktestResult, Candles, Fill, Order, backtest
+from tapeback.market import timeframes
+from tests.property.worlds import TICK, Bot, Plan
+
+NOISE = 1e-9
+_LIMIT_RULES = frozenset({"P2", "P2b", "P4"})
+
+
+@dataclass
+class Audit:
+    """A run of the bot, with everything that was used to make it."""
+
+    series: Sequence[Candles]
+    bot: Bot
+    result: BacktestResult
+    settings: dict[str, Any]
+
+    def __post_init__(self) -> None:
+        self.orders = {order.orderid: order for order in self.result.orders}
+        self.finest: dict[str, Candles] = {}
+        for candles in self.series:
+            known = self.finest.get(candles.symbol)
+            if known is None or _length(candles) < _length(known):
+                self.finest[candles.symbol] = candles
+        self.fills: dict[str, list[Fill]] = defaultdict(list)
+        for fill in self.result.fills:
+            self.fills[fill.order_id].append(fill)
+
+    @property
+    def margined(self) -> bool:
+        return bool(self.settings["fidelity"] != "none")
+
+    @property
+    def at_close(self) -> bool:
+        return bool(self.settings["market_fill"] != "next_open")
+
+    def bar_of(self, fill: Fill) -> int:
+        """Index of the bar in which a fill happened, in its symbol's finest series."""
+        candles = self.finest[fill.symbol]
+        index = int(np.searchsorted(candles.starts, fill.ts, side="right")) - 1
+        assert index >= 0
+        assert fill.ts < candles.ends[index], "a fill between two bars"
+        return index
+
+    def check(self) -> None:
+        """Everything, cheap checks first."""
+        for fill in self.result.fills:
+            self.check_price(fill)
+        for order in self.result.orders:
+            self.check_order(order)
+        self.check_volume()
+        self.check_sequence()
+        self.check_links()
+        self.check_equity()
+        self.check_account()
+
+    def check_price(self, fill: Fill) -> None:
+        """P5: the reference was printed in its bar, after the order came; parts add up."""
+        candles, index = self.finest[fill.symbol], self.bar_of(fill)
+        low, high = candles.low[index], candles.high[index]
+        assert low - NOISE <= fill.reference <= high + NOISE
+        moved = fill.spread + fill.slippage + fill.impact + fill.rounding
+        sign = 1 if fill.side == "BUY" else -1
+        assert abs(fill.reference + sign * moved - fill.price) < NOISE
+        assert moved >= -NOISE
+        assert type(fill.quantity) is int
+        assert fill.quantity > 0
+        if self.margined:
+            assert abs(fill.price / TICK - round(fill.price / TICK)) < 1e-6, "off the tick grid"
+            assert abs(fill.charges * 100 - round(fill.charges * 100)) < 1e-6
+        order = self.orders[fill.order_id]
+        if self.at_close and order.pricetype == "MARKET":
+            return
+        latency = 0 if order.parent else round((self.settings["latency"] or 0) * 1_000_000)
+        assert fill.ts >= order.placed_ts + latency, "filled before it arrived"
+
+    def check_order(self, order: Order) -> None:
+        """P2, P4, P9, and a status that says what happened."""
+        fills = self.fills[order.orderid]
+        assert sum(fill.quantity for fill in fills) == order.filled_quantity
+        assert order.filled_quantity <= order.quantity
+        complete = order.status == "complete"
+        assert complete == (order.filled_quantity == order.quantity)
+        assert order.is_open == bool(order.seq)
+        assert (order.ended_ts == 0) == order.is_open
+        if order.status == "rejected":
+            assert not fills
+            assert order.rejection_reason
+        if fills:
+            value = sum(fill.price * fill.quantity for fill in fills)
+            assert abs(value / order.filled_quantity - order.average_price) < 1e-6
+        sign = 1 if order.action == "BUY" else -1
+        limits = self.bot.diary.limits.get(order.orderid, [order.price])
+        if order.pricetype in ("LIMIT", "SL"):
+            worst = max(sign * limit for limit in limits)
+            assert all(sign * fill.price <= worst + NOISE for fill in fills), "beyond its limit"
+        if order.pricetype in ("SL", "SL-M") and fills:
+            assert order.triggered_ts
+            assert order.triggered_ts <= fills[0].ts
+
+    def check_volume(self) -> None:
+        """P7: limits share a bar's volume, and nothing fills where nothing traded."""
+        taken: dict[tuple[str, int], int] = defaultdict(int)
+        for fill in self.result.fills:
+            index = self.bar_of(fill)
+            candles = self.finest[fill.symbol]
+            still = candles.high[index] == candles.low[index]
+            if not self.at_close:
+                assert candles.volume[index] > 0 or not still, "a fill where nothing traded"
+            if fill.rule in _LIMIT_RULES:
+                taken[fill.symbol, index] += fill.quantity
+        for (symbol, index), quantity in taken.items():
+            assert quantity <= self._allowed(self.finest[symbol], index)
+
+    def _allowed(self, candles: Candles, index: int) -> float:
+        share = self.settings["participation"]
+        if share == "auto":
+            share = 0.25 if self.settings["fidelity"] == "live" else None
+            if share and _length(candles) > 60 * 10**9:
+                share = 0.10
+        volume = float(candles.volume[index])
+        if share is None or not volume > 0:
+            return inf
+        return max(1, floor(volume * share))
+
+    def check_sequence(self) -> None:
+        """P6: what rested and was met at one point was filled in the order of sending."""
+        points: dict[tuple[str, int, float], list[Order]] = defaultdict(list)
+        for fill in self.result.fills:
+            order = self.orders[fill.order_id]
+            if order.placed_ts < fill.ts and not order.modifications:
+                points[fill.symbol, fill.ts, fill.reference].append(order)
+        for orders in points.values():
+            ids = [order.orderid for order in orders]
+            assert ids == sorted(ids)
+
+    def check_links(self) -> None:
+        """S6: of a pair one leg is filled; exits never exceed what their entry got."""
+        for pair in self.bot.diary.pairs:
+            legs = [self.orders[orderid] for orderid in pair]
+            if not any(leg.modifications for leg in legs):
+                assert sum(leg.filled_quantity for leg in legs) <= max(
+                    self.bot.diary.quantities[orderid][0] for orderid in pair
+                )
+        exits: dict[str, int] = defaultdict(int)
+        for order in self.result.orders:
+            if order.parent and not order.modifications:
+                exits[order.parent] += order.filled_quantity
+        for parent, quantity in exits.items():
+            assert quantity <= self.orders[parent].filled_quantity
+
+    def check_equity(self) -> None:
+        """A1: cash and positions at the last closes, at every bar, to the paisa."""
+        curve = self.result.equity_curve
+        for end, equity in zip(curve.ts.tolist(), curve.equity.tolist(), strict=True):
+            cash, held = self._account(end)
+            worth = cash
+            for symbol, quantity in held.items():
+                candles = self.finest[symbol]
+                last = int(np.searchsorted(candles.ends, end, side="right")) - 1
+                close = candles.close[last] if last >= 0 else candles.open[0]
+                worth += quantity * _exact(float(close))
+            assert abs(float(worth) - equity) < 1e-5
+        if len(curve):
+            assert abs(self.result.metrics.final_capital - curve.equity[-1]) < 1e-9
+
+    def _account(self, until: int) -> tuple[Fraction, dict[str, int]]:
+        """Cash and quantities after all fills before an instant."""
+        cash = Fraction(self.settings["initial_cash"])
+        held: dict[str, int] = defaultdict(int)
+        for fill in self.result.fills:
+            if fill.ts < until:
+                signed = fill.quantity if fill.side == "BUY" else -fill.quantity
+                cash -= signed * _exact(fill.price) + _exact(fill.charges)
+                held[fill.symbol] += signed
+        return cash, held
+
+    def check_account(self) -> None:
+        """S2: what is blocked is what open orders and positions block; nothing leaks."""
+        portfolio = self.bot.context.portfolio
+        cash, held = self._account(2**62)
+        assert abs(portfolio.cash - float(cash)) < 1e-5
+        for symbol, candles in self.finest.items():
+            assert self.bot.context.net_quantity(symbol, candles.exchange) == held[symbol]
+        open_orders = [order for order in self.result.orders if order.is_open]
+        assert self.bot.get_orders() == open_orders
+        assert all(order.reserved == 0 for order in self.result.orders if not order.is_open)
+        resting: dict[tuple[str, str, str], int] = defaultdict(int)
+        for order in open_orders:
+            if self.margined and not order.parent:
+                resting[order.symbol, order.product, order.action] += order.pending_quantity
+        blocked = 0
+        for position in portfolio.positions.values():
+            key = (position.symbol, position.product)
+            assert position.resting_buys == resting[(*key, "BUY")]
+            assert position.resting_sells == resting[(*key, "SELL")]
+            blocked += position.margin
+        if self.margined:
+            earned = sum(position.realised for position in portfolio.positions.values())
+            paid = sum(round(fill.charges * 1_000_000) for fill in self.result.fills)
+            reserved = sum(order.reserved for order in open_orders)
+            free = portfolio.initial + earned - paid - blocked - reserved
+            assert portfolio.available_units == free
+
+
+def run(
+    series: Sequence[Candles], plan: Plan, settings: dict[str, Any], ignored: tuple[str, ...] = ()
+) -> Audit:
+    """Let the bot carry out a plan over candles."""
+    bot = Bot(plan, ignored)
+    return Audit(series, bot, backtest(bot, list(series), **settings), settings)
+
+
+def _length(candles: Candles) -> int:
+    return timeframes.duration(candles.timeframe)
+
+
+def _exact(rupees: float) -> Fraction:
+    return Fraction(round(rupees * 1_000_000), 1_000_000)

@@ -1,0 +1,241 @@
+"""The summary: what a trader reads first, and that nothing is left out of it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tapeback import BacktestResult, BaseStrategy, Candle
+from tapeback.models.result import Bounds
+from tapeback.report.rupees import grouped, percent, rupees
+from tapeback.report.summary import summary
+from tests.report.conftest import Busy, session_bars
+
+
+def text(result: BacktestResult) -> str:
+    return "\n".join(line.text for line in summary(result))
+
+
+def tones(result: BacktestResult) -> dict[str, str]:
+    return {line.text: line.tone for line in summary(result)}
+
+
+class Once(BaseStrategy):
+    """Buys ten shares at the first bar and keeps them."""
+
+    def on_start(self) -> None:
+        self.sent = False
+
+    def on_bar(self, candle: Candle) -> None:
+        if not self.sent:
+            self.sent = True
+            self.buy(10)
+
+
+@pytest.mark.parametrize(
+    ("amount", "shown"),
+    [
+        (0.0, "₹0.00"),
+        (-0.001, "₹0.00"),
+        (999.5, "₹999.50"),
+        (1000, "₹1,000.00"),
+        (1234567.891, "₹12,34,567.89"),
+        (-123456789.0, "-₹12,34,56,789.00"),
+    ],
+)
+def test_rupees_are_grouped_as_in_india(amount: float, shown: str) -> None:
+    assert rupees(amount) == shown
+
+
+@given(st.integers(min_value=-(10**18), max_value=10**18))
+def test_grouping_only_adds_commas(number: int) -> None:
+    shown = grouped(number)
+    assert int(shown.replace(",", "")) == number
+    assert re.fullmatch(r"-?(\d{1,2}(,\d{2})*,\d{3}|\d{1,3})", shown)
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [(1.2, "+1.20 %"), (-0.354, "-0.35 %"), (0.001, "0.00 %"), (-0.001, "0.00 %")],
+)
+def test_per_cent_carries_its_sign(value: float, shown: str) -> None:
+    assert percent(value) == shown
+
+
+def test_net_is_gross_less_charges_less_assumed_slippage(busy_run: BacktestResult) -> None:
+    (line,) = [line for line in text(busy_run).splitlines() if line.startswith("Net ")]
+    net, gross, charges, slippage = (
+        float(amount.replace("₹", "").replace(",", ""))
+        for amount in re.findall(r"-?₹[\d,.]+", line)
+    )
+    assert net == pytest.approx(gross - charges - slippage, abs=0.011)
+    assert net == round(busy_run.metrics.net_pnl, 2)
+
+
+def test_what_a_trader_must_know_comes_in_its_order(busy_run: BacktestResult) -> None:
+    told = text(replace(busy_run, bounds=Bounds(adverse=-5000.0, favourable=12.5)))
+    order = (
+        "Net ",
+        " a side",
+        "Net between -₹5,000.00 and ₹12.50",
+        "Worst day ",
+        "Worst drawdown ",
+        "3 sessions",
+        f"{len(busy_run.orders)} orders",
+        "refused by broker",
+        "Data ",
+        "ambiguous bar",
+        "Total Return:",
+        "Run ID:",
+    )
+    places = [told.index(words) for words in order]
+    assert places == sorted(places)
+
+
+def test_every_kind_of_refusal_is_shown_with_its_count_and_remedy(
+    run: Callable[..., BacktestResult],
+) -> None:
+    class Refused(BaseStrategy):
+        def on_bar(self, candle: Candle) -> None:
+            self.buy(0)
+            self.buy(10_000_000)
+            self.buy(1, symbol="NOWHERE")
+            self.buy(1, "LIMIT", candle.close + 0.013)
+            self.sell(1, product="CNC")
+
+    result = run(Refused, session_bars(1, 30))
+
+    told = text(result)
+    assert "150 orders: 0 filled, 0 cancelled, 0 still open, 150 REFUSED" in told
+    for reason in (
+        "Quantity must be a positive number.",
+        "Insufficient funds.",
+        "Symbol NOWHERE not found",
+        "tick",
+        "Cannot sell",
+    ):
+        assert re.search(rf"refused by (openalgo|broker) \d+ ×.*{reason}", told), reason
+    counts = [int(count) for count in re.findall(r"refused by \w+ (\d+) ×", told)]
+    assert sum(counts) == len(result.refused_orders) == 150
+    for remedy in {order.remedy for order in result.refused_orders if order.remedy}:
+        assert re.sub(r"[\d.,]+", "", remedy) in re.sub(r"[\d.,]+", "", told)
+
+
+def test_reasons_that_differ_in_figures_alone_are_counted_together(
+    busy_run: BacktestResult,
+) -> None:
+    lines = [line for line in text(busy_run).splitlines() if "Insufficient funds" in line]
+    short = [o for o in busy_run.refused_orders if o.rejection_reason.startswith("Insufficient")]
+    assert len(short) > 1
+    (line,) = lines
+    assert f"{len(short)} ×, such as: {short[0].rejection_reason}" in line
+
+
+def test_cancelled_orders_are_told_by_reason(busy_run: BacktestResult) -> None:
+    told = text(busy_run)
+    cancelled = sum(order.status == "cancelled" for order in busy_run.orders)
+    assert f"{cancelled} cancelled" in told
+    counts = [int(count) for count in re.findall(r"  cancelled (\d+) ×", told)]
+    assert sum(counts) == cancelled
+    assert "by the strategy" in told
+
+
+def test_synthetic_data_is_said_in_capitals_at_the_top(
+    busy_run: BacktestResult, synthetic_run: BacktestResult
+) -> None:
+    assert text(synthetic_run).splitlines()[1].startswith("SYNTHETIC DATA")
+    assert "SYNTHETIC" not in text(busy_run)
+    told = text(synthetic_run)
+    assert "Synthetic data, 1 finding" in told
+    assert "warning: the price does not move any more. 12 ×, kept (first at 2024-06-05)" in told
+
+
+def test_positions_that_stay_open_are_told(run: Callable[..., BacktestResult]) -> None:
+    told = text(run(Once))
+    assert "Open at the end: 10 RELIANCE:NSE MIS at ₹2,5" in told
+    assert "MIS positions are carried: square-off comes with the market rules." in told
+
+
+def test_orders_on_an_index_are_called_a_proxy(run: Callable[..., BacktestResult]) -> None:
+    nifty = session_bars(1, symbol="NIFTY", exchange="NSE_INDEX")
+    told = text(run(Once, nifty))
+    assert "Orders on an index (NIFTY) are a proxy for its near future." in told
+    assert "square-off" not in told
+    assert "proxy" not in text(run(Once, nifty, fidelity="none"))
+
+
+def test_without_exchange_rules_there_is_no_square_off_to_miss(
+    run: Callable[..., BacktestResult],
+) -> None:
+    assert "square-off" not in text(run(Once, fidelity="none"))
+
+
+def test_a_run_that_was_cut_short_says_so_first(run: Callable[..., BacktestResult]) -> None:
+    class Interrupted(Busy):
+        def on_bar(self, candle: Candle) -> None:
+            super().on_bar(candle)
+            if self.bars == 500:
+                raise KeyboardInterrupt
+
+    result = run(Interrupted)
+    line = summary(result)[1]
+    assert line.text.startswith(f"CANCELLED after {result.processed_candles} of 1,125 bars")
+    assert line.tone == "bad"
+
+
+def test_faults_that_were_passed_over_are_told(run: Callable[..., BacktestResult]) -> None:
+    class Faulty(Busy):
+        def on_bar(self, candle: Candle) -> None:
+            super().on_bar(candle)
+            if self.bars == 500:
+                raise ValueError("no such level")
+
+    told = text(run(Faulty, on_error="continue"))
+    assert "The strategy raised in on_bar at 2024-06-04 11:20:00: ValueError: no such level" in told
+
+
+def test_a_loss_and_a_refusal_stand_out(busy_run: BacktestResult) -> None:
+    shown = tones(busy_run)
+    assert next(tone for told, tone in shown.items() if told.startswith("Net ")) == "bad"
+    assert next(tone for told, tone in shown.items() if "REFUSED" in told) == "bad"
+
+
+def test_what_is_not_defined_is_said_to_be_so(run: Callable[..., BacktestResult]) -> None:
+    class Idle(BaseStrategy):
+        def on_bar(self, candle: Candle) -> None: ...
+
+    told = text(run(Idle, session_bars(1, 2)))
+    assert "Survivable slippage: nothing was traded" in told
+    assert "Sharpe Ratio: N/A" in told
+    assert "Profit Factor: N/A" in told
+    assert "nan" not in told.lower()
+    assert "None" not in told
+
+
+def test_thin_fills_and_touch_misses_are_counted(busy_run: BacktestResult) -> None:
+    told = text(replace(busy_run, touch_misses=1234))
+    assert "1,234 limits touched but not passed, and not filled; 0 fills beyond" in told
+
+
+def test_ambiguous_bars_are_a_share_of_the_bars_with_fills(
+    run: Callable[..., BacktestResult],
+) -> None:
+    class Both(BaseStrategy):
+        """A stop and a target inside every bar: each bar with a fill is ambiguous."""
+
+        def on_bar(self, candle: Candle) -> None:
+            if not self.position():
+                price = round(candle.close / 0.05) * 0.05
+                self.buy(1, stop_loss=round(price - 0.1, 2), target=round(price + 0.1, 2))
+
+    result = run(Both, session_bars(1), limit_fill="touch", slippage="none")
+    ambiguous = len(result.ambiguous_bars)
+    assert ambiguous > 5
+    bars = {int(fill.ts // 60_000_000_000) for fill in result.fills}
+    share = 100 * ambiguous / len(bars)
+    assert f"{ambiguous} ambiguous bars ({share:.1f} % of the bars with fills)" in text(result)
