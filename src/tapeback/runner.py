@@ -81,9 +81,7 @@ def backtest(
 
     result = simulate(make(), series, chosen, params=params, progress=progress)
     if bounds:
-        result = with_bounds(
-            result, lambda c: simulate(make(), series, c, params=params), chosen
-        )
+        result = with_bounds(result, lambda c: simulate(make(), series, c, params=params), chosen)
     return result
 
 
@@ -94,9 +92,9 @@ def with_bounds(
     nets = [
         rerun(build_config(config, **dials)).metrics.net_pnl for dials in (_ADVERSE, _FAVOURABLE)
     ]
-    interval = Bounds(adverse=min(*nets, result.metrics.net_pnl), favourable=max(
-        *nets, result.metrics.net_pnl
-    ))
+    interval = Bounds(
+        adverse=min(*nets, result.metrics.net_pnl), favourable=max(*nets, result.metrics.net_pnl)
+    )
     return replace(result, bounds=interval)
 
 

@@ -22,6 +22,8 @@ from tapeback.utils.money import to_rupees
 OPENALGO = "openalgo"
 BROKER = "broker"
 _GRID_NOISE = 1e-6
+# What any cash instrument takes; an exchange that refuses MIS does not exist.
+_ORDINARY = frozenset({("BUY", "MIS"), ("SELL", "MIS")})
 
 
 class Refusal(NamedTuple):
@@ -72,18 +74,18 @@ class BrokerService:
     ) -> Order:
         """Check an order and send it. The order comes back either way: `rejected` with its reason,
         or under way. Prices in rupees, `quantity` in units."""
-        if not symbol:
-            symbol = self.symbol
-        if not exchange:
-            exchange = self._exchanges.get(symbol, self.exchange)
-        if not product:
-            product = self._products.get((symbol, exchange), "MIS")
+        if not (symbol or exchange):
+            symbol, exchange = self.symbol, self.exchange
+        else:
+            symbol = symbol or self.symbol
+            exchange = exchange or self.exchange_of(symbol)
         if pricetype == "MARKET":
             price = trigger_price = 0.0
         elif pricetype == "LIMIT":
             trigger_price = 0.0
         elif pricetype == "SL-M":
             price = 0.0
+        product = product or self._products.get((symbol, exchange), "MIS")
         order = Order(
             symbol, action, quantity, exchange, pricetype, product, price, trigger_price, strategy
         )
@@ -102,7 +104,7 @@ class BrokerService:
         simulator = self.simulator
         simulator.register(order)
         book = self._books.get((order.symbol, order.exchange))
-        refusal = self._refusal(order, book)
+        refusal = None if self._plain(order, book) else self._refusal(order, book)
         if refusal is None and book is not None:
             if self._margined:
                 refusal = self._block(order, book)
@@ -114,6 +116,30 @@ class BrokerService:
         if refusal is not None:
             simulator.refuse(order, *refusal)
         return order
+
+    def _plain(self, order: Order, book: Book | None) -> bool:
+        """Whether an order is so ordinary that `_refusal` has nothing to say: most are, and this
+        is quicker to see. What is not plain may still be right."""
+        quantity, price = order.quantity, order.price
+        if book is None or type(quantity) is not int or quantity <= 0:
+            return False
+        if order.trigger_price or order.stop_loss or order.target:
+            return False
+        if not self._strict:
+            return False
+        return (
+            (order.action, order.product) in _ORDINARY
+            and self.simulator.now != book.session_closes
+            and not quantity % book.instrument.lot_size
+            and (
+                order.pricetype == "MARKET"
+                or (
+                    order.pricetype == "LIMIT"
+                    and 0 < price < inf
+                    and not _off_grid(price, book.instrument.tick_size)
+                )
+            )
+        )
 
     def modify(
         self,
@@ -129,7 +155,9 @@ class BrokerService:
             return Refusal(f"Order {orderid} not found", "Check the order id.", OPENALGO)
         if not order.is_open:
             return Refusal(
-                f"Cannot modify order in {order.status} status", "Only open orders change.", OPENALGO
+                f"Cannot modify order in {order.status} status",
+                "Only open orders change.",
+                OPENALGO,
             )
         change = Change(
             order.quantity if quantity is None else quantity, price or 0.0, trigger_price or 0.0

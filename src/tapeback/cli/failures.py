@@ -24,6 +24,7 @@ from tapeback.errors import (
 from tapeback.utils.secrets import redacted
 
 EXIT_BUG = 70
+_BUG = "this is a bug in Tapeback."
 
 EXIT_CODES = f"""\b
 Exit codes:
@@ -62,9 +63,6 @@ def show_failure(error: BaseException, *, as_json: bool) -> None:
         click.echo(f"error: {_BUG} Please report it with the lines above.", err=True)
     if as_json:
         click.echo(json.dumps({"error": error_document(error)}))
-
-
-_BUG = "this is a bug in Tapeback."
 
 
 def error_document(error: BaseException) -> dict[str, Any]:

@@ -92,7 +92,7 @@ class BacktestEngine:
             candles = self.series[k]
             instrument = instrument_of(candles.symbol, candles.exchange)
             book = Book(instrument, candles, rules, portfolio)
-            self.simulator.books[candles.symbol, candles.exchange] = book
+            self.simulator.add_book(book)
         _set_leaders(list(self.simulator.books.values()))
         self._shown = self._shown_series()
 
@@ -119,9 +119,7 @@ class BacktestEngine:
         self.simulator.walking = False
         self._report()
         played = sum(self._closed(candles) for candles in self.series)
-        return RunRecord(
-            status, self.simulator, self._equity(), played, self._total, self.faults
-        )
+        return RunRecord(status, self.simulator, self._equity(), played, self._total, self.faults)
 
     def cancel(self) -> None:
         """End the run soon, with status `cancelled`."""
@@ -235,18 +233,16 @@ class BacktestEngine:
                 if book.session_opens < midnight(day):
                     book.new_session(moment.ts)
                 book.open_bar(candle, int(ends[k][i]))
-                if (
-                    candle.low <= book.gate_low or candle.high >= book.gate_high
-                ) and not book.dead(candle):
+                if (candle.low <= book.gate_low or candle.high >= book.gate_high) and not book.dead(
+                    candle
+                ):
                     opened.append(book)
             self._walk(opened, moment)
             if self._done >= due:
                 due = self._done + every
                 self._report()
 
-    def _close_bars(
-        self, moment: Moment, books: list[Book | None], current: list[Candle]
-    ) -> None:
+    def _close_bars(self, moment: Moment, books: list[Book | None], current: list[Candle]) -> None:
         simulator = self.simulator
         for k in moment.closings:
             book = books[k]
@@ -407,5 +403,3 @@ def _set_leaders(books: list[Book]) -> None:
             if book is not leader and book.instrument.kind != "equity":
                 book.leader = leader
                 book.opposed = (book.instrument.option_type == "PE") != puts
-
-

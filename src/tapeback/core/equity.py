@@ -30,9 +30,7 @@ class EquityColumns:
     benchmark: Floats
 
 
-def equity_columns(
-    initial: int, marks: Sequence[Candles], fills: FillColumns
-) -> EquityColumns:
+def equity_columns(initial: int, marks: Sequence[Candles], fills: FillColumns) -> EquityColumns:
     """Cash plus positions at their last closes, after each bar; `initial` in money units.
 
     `marks` are the bars that were played of each symbol. A fill belongs to the first close after

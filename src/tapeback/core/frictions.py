@@ -41,7 +41,14 @@ class Frictions:
         self.free = not (moving or self._on_grid)
 
     def price(
-        self, buy: bool, reference: float, *, stressed: bool, over: int, quantity: int, day: int,
+        self,
+        buy: bool,
+        reference: float,
+        *,
+        stressed: bool,
+        over: int,
+        quantity: int,
+        day: int,
         volume: float,
     ) -> Parts:
         """Price and the parts that moved it: (price, spread, slippage, impact, rounding).

@@ -144,16 +144,19 @@ class Matching:
         else:
             book.rest(order)
 
-    def reach(self, book: Book, order: Order, price: float, *, gap: bool) -> None:
+    def reach(self, book: Book, order: Order, price: float, gap: bool) -> None:
         """Price reaches a resting order; at a gap it is already beyond it (P2, P3, P4)."""
-        if order.pricetype == "LIMIT" or order.triggered_ts:
-            quantity = self._share(book, order)
-            if quantity:
-                reference = price if gap else order.price
-                rule = "P2" if order.pricetype == "LIMIT" else "P4"
-                self._execute(book, order, quantity, reference, reference, None, rule, False)
+        if order.pricetype == "LIMIT":
+            rule = "P2"
+        elif order.triggered_ts:
+            rule = "P4"
         else:
             self._trigger(book, order, price)
+            return
+        quantity = self._share(book, order)
+        if quantity:
+            reference = price if gap else order.price
+            self._execute(book, order, quantity, reference, reference, None, rule, False)
 
     def fill_market(
         self, book: Book, order: Order, reference: float, rule: str, *, stop: bool
@@ -233,20 +236,13 @@ class Matching:
         units = round(price * RUPEE)
         charges = self._charge(order.action, quantity * units)
         position = book.positions.get(order.product) or book.position(order.product)
+        portfolio.settle(order, position, signed, units, charges)
+        if portfolio.available_units < 0 and self._margined:
+            self._note_shortfall(portfolio.available_units)
         filled = order.filled_quantity
         total = filled + quantity
-        if self._margined:
-            if not order.parent:
-                portfolio.release(order, position, quantity)
-            portfolio.post(position, signed, units, charges)
-            if portfolio.available_units < 0:
-                self._note_shortfall(portfolio.available_units)
-        else:
-            portfolio.post(position, signed, units, charges)
         book.net += signed
-        self._rows.append(
-            (now, order, signed, price, units, charges, rule, reference, parts, thin)
-        )
+        self._rows.append((now, order, signed, price, units, charges, rule, reference, parts, thin))
         order.average_price = (
             (order.average_price * filled + price * quantity) / total if filled else price
         )

@@ -31,8 +31,16 @@ class OrderSimulator(Matching):
         self._latency = rules.latency
         self._intrabar = rules.intrabar
         self._next_open = rules.market_fill == "next_open"
+        self._at_next_open = self._next_open and not rules.latency
         self._current: Book | None = None
         self._due: list[Arrival] = []
+        self._sole: Book | None = None
+
+    def add_book(self, book: Book) -> None:
+        """Let an instrument trade in this run."""
+        instrument = book.instrument
+        self.books[instrument.symbol, instrument.exchange] = book
+        self._sole = book if len(self.books) == 1 else None
 
     # Requests ------------------------------------------------------------------------------
 
@@ -72,7 +80,11 @@ class OrderSimulator(Matching):
 
     def accept(self, book: Book, order: Order) -> None:
         """Send a registered order to the exchange (T4)."""
-        if self._next_open or order.pricetype != "MARKET":
+        if not self.walking and self._at_next_open:
+            book.arrivals.append((self.now, order.seq, order, None))
+            book.gate_low = inf
+            self.summoned.append(book)
+        elif self._next_open or order.pricetype != "MARKET":
             self.send(book, order, None)
         elif not self.walking and self.last_price(book):
             self.fill_at_last_close(book, order, "P1")
@@ -201,20 +213,21 @@ class OrderSimulator(Matching):
         self.now = start = book.open_bar(candle, end)
         book.begin(candle)
         price, falling, rising = candle.open, book.falling, book.rising
-        if (
-            book.arrivals
-            or (falling and falling[0][0] <= GRID_NOISE - price)
-            or (rising and rising[0][0] <= price + GRID_NOISE)
+        if (falling and falling[0][0] <= GRID_NOISE - price) or (
+            rising and rising[0][0] <= price + GRID_NOISE
         ):
             self._due = book.reached_at_open(price, start)
             self._meet_due()
+        elif book.arrivals:
+            self._due, book.arrivals = book.arrivals, []
+            if self._latency:
+                book.arrivals = [entry for entry in self._due if entry[0] > start]
+                self._due = [entry for entry in self._due if entry[0] <= start]
+            self._meet_due()
         slack = book.limit_slack + GRID_NOISE
         falling, rising = book.falling, book.rising
-        if (
-            (falling and slack - falling[0][0] >= candle.low)
-            or (rising and rising[0][0] - slack <= candle.high)
-            or book.arrivals
-        ):
+        down = falling and slack - falling[0][0] >= candle.low
+        if down or (rising and rising[0][0] - slack <= candle.high) or book.arrivals:
             if book.limit_slack:
                 self.touch_misses += book.touched_at_open(start)
             book.choose_path(self._intrabar)
@@ -256,7 +269,7 @@ class OrderSimulator(Matching):
             begins = times[leg]
             self.now = begins + int((times[leg + 1] - begins) * ((start - at) / (start - target)))
             before = len(rows)
-            self.reach(book, order, at, gap=False)
+            self.reach(book, order, at, False)
             if leg < 2 and len(rows) > before:
                 book.hit_low = True
                 if book.hit_high:
@@ -278,7 +291,7 @@ class OrderSimulator(Matching):
             begins = times[leg]
             self.now = begins + int((times[leg + 1] - begins) * ((at - start) / (target - start)))
             before = len(rows)
-            self.reach(book, order, at, gap=False)
+            self.reach(book, order, at, False)
             if leg < 2 and len(rows) > before:
                 book.hit_high = True
                 if book.hit_low:
@@ -340,9 +353,12 @@ class OrderSimulator(Matching):
         for arrived, seq, order, change in due:
             if order.seq != seq and (change is None or not order.seq):
                 continue
-            self._current = book = self.book_of(order)
+            book = self._sole or self.book_of(order)
+            self._current = book
             if arrived < 0:
-                self.reach(book, order, book.price, gap=True)
+                self.reach(book, order, book.price, True)
+            elif change is None:
+                self.enter(book, order)
             else:
                 self._arrive(book, order, change)
         self._due = []
@@ -391,7 +407,7 @@ class OrderSimulator(Matching):
         entry = heappop(book.falling if down else book.rising)
         book.price = -entry[0] if down else entry[0]
         leg, before = book.leg, len(self._rows)
-        self.reach(book, entry[2], book.price, gap=False)
+        self.reach(book, entry[2], book.price, False)
         if leg < 2 and len(self._rows) > before:
             self._note_side(book, down)
 

@@ -31,17 +31,16 @@ class Portfolio:
     @property
     def available(self) -> float:
         """Funds for new orders, in rupees: what was paid in and earned, less charges, less what
-        positions and resting orders block. Unrealised profit is no money yet."""
-        return to_rupees(self.available_units)
+        positions and resting orders block. Unrealised profit is no money yet. Without margin it is
+        the cash."""
+        return to_rupees(self.available_units) if self.margined else self.cash
 
     @property
     def margin_used(self) -> int:
         """What positions block, in money units."""
         return sum(position.margin for position in self.positions.values())
 
-    def position(
-        self, symbol: str, exchange: str, product: str, leverage: float = 1
-    ) -> Position:
+    def position(self, symbol: str, exchange: str, product: str, leverage: float = 1) -> Position:
         """The position of that key, made flat with this leverage when there is none yet."""
         key = (symbol, exchange, product)
         found = self.positions.get(key)
@@ -49,14 +48,17 @@ class Portfolio:
             found = self.positions[key] = Position(symbol, exchange, product, leverage=leverage)
         return found
 
-    def post(self, position: Position, signed: int, price: int, charges: int) -> None:
-        """Book an execution: `signed` units bought (or, negative, sold) at `price` money units."""
+    def settle(
+        self, order: Order, position: Position, signed: int, price: int, charges: int
+    ) -> None:
+        """Book an execution: `signed` units bought (or, negative, sold) at `price` money units,
+        before the order counts it as filled. What the order blocked for it is free again."""
         value = signed * price
         self.cash_units -= value + charges
         held = position.quantity
         profit = 0
         if held * signed >= 0:
-            position.cost = cost = position.cost + value
+            cost = position.cost + value
         else:
             if abs(signed) >= abs(held):
                 profit = held * price - position.cost
@@ -65,18 +67,29 @@ class Portfolio:
                 released = position.cost * signed // held
                 profit = released - value
                 cost = position.cost + released
-            position.cost = cost
             position.realised += profit
+        position.cost = cost
         position.quantity = held + signed
         if self.margined:
             leverage = position.leverage
             blocked = abs(cost) if leverage == 1 else int(-(-abs(cost) // leverage))
-            self.available_units += profit - charges + position.margin - blocked
+            freed = position.margin - blocked
             position.margin = blocked
+            if not order.parent:
+                if signed > 0:
+                    position.resting_buys -= signed
+                else:
+                    position.resting_sells += signed
+                reserved = order.reserved
+                if reserved:
+                    remaining = order.quantity - order.filled_quantity
+                    if remaining != abs(signed):
+                        reserved = reserved * abs(signed) // remaining
+                    order.reserved -= reserved
+                    freed += reserved
+            self.available_units += profit - charges + freed
 
-    def requirement(
-        self, position: Position, action: str, quantity: int, price: float
-    ) -> int:
+    def requirement(self, position: Position, action: str, quantity: int, price: float) -> int:
         """Margin that an order of `quantity` at `price` needs, in money units.
 
         What reduces the position, beyond what resting orders on that side already would, needs
@@ -92,8 +105,23 @@ class Portfolio:
         value, leverage = excess * round(price * RUPEE), position.leverage
         return value if leverage == 1 else int(-(-value // leverage))
 
+    def block(self, order: Order, position: Position, price: float) -> int:
+        """Block what an order needs at `price` and count its quantity; or, when funds do not
+        reach, nothing, and the margin it needs comes back (otherwise 0), in money units."""
+        buy, quantity = order.action == "BUY", order.quantity - order.filled_quantity
+        needed = self.requirement(position, order.action, quantity, price)
+        if needed > self.available_units and needed:
+            return needed
+        order.reserved = needed
+        self.available_units -= needed
+        if buy:
+            position.resting_buys += quantity
+        else:
+            position.resting_sells += quantity
+        return 0
+
     def reserve(self, order: Order, position: Position, units: int) -> None:
-        """Block margin for an order under way and count what is left of its quantity."""
+        """Block a known margin for an order under way and count what is left of its quantity."""
         order.reserved = units
         self.available_units -= units
         quantity = order.quantity - order.filled_quantity
