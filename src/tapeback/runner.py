@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import platform
 import secrets
 import sys
@@ -10,7 +9,6 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
-from hashlib import sha256
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -22,6 +20,7 @@ from tapeback.core.engine import BacktestEngine, RunRecord
 from tapeback.core.portfolio import Portfolio
 from tapeback.core.rules import FILL_RULES, ExecutionRules
 from tapeback.core.trades import match_trades
+from tapeback.data.sources import load_series, refuse_mended
 from tapeback.errors import DataError, StrategyFailedError, StrategyLoadError
 from tapeback.market.candles import Candles
 from tapeback.market.costs import FLAT_BPS, FlatCosts
@@ -37,9 +36,11 @@ from tapeback.models.result import (
     Shortfall,
     StrategyFault,
 )
-from tapeback.settings.builder import build_config
+from tapeback.settings import CATALOGUE_PATH, build_config, load_catalogue
 from tapeback.strategies.base import BaseStrategy
-from tapeback.utils.clock import date_of, midnight, to_ist
+from tapeback.strategies.opening import code_of, open_strategy
+from tapeback.strategies.registry import StrategyEntry, resolve
+from tapeback.utils.clock import date_of, day_of, midnight, to_ist
 from tapeback.utils.money import to_rupees
 
 Progress = Callable[[int, int], None]
@@ -48,7 +49,7 @@ _FAVOURABLE = {"intrabar": "favourable", "limit_fill": "touch"}
 
 
 def backtest(
-    strategy: type[BaseStrategy] | BaseStrategy,
+    strategy: type[Any] | BaseStrategy,
     candles: Candles | Iterable[Candles],
     *,
     config: AppConfig | None = None,
@@ -57,13 +58,14 @@ def backtest(
     progress: Progress | None = None,
     **settings: Any,
 ) -> BacktestResult:
-    """Run a native strategy over candles.
+    """Run a strategy over candles.
 
-    `strategy` is a class or an instance, `candles` one series or several; `params` go to
-    `strategy.initialize`. `settings` are those of the sections `backtest` and `execution` and
-    `costs` by their bare names (`initial_cash=500_000, slippage="none", fidelity="none"`), laid
-    over `config`. With `bounds` the run is repeated under the kindest and the harshest reading of
-    its bars (a class is needed then, so that each run starts afresh).
+    `strategy` is the class of a native strategy or of a live bot, or an instance of a native one;
+    `candles` is one series or several. `params` go to the strategy's `initialize`, or to the
+    bot's constructor. `settings` are those of the sections `backtest` and `execution` and `costs`
+    by their bare names (`initial_cash=500_000, slippage="none", fidelity="none"`), laid over
+    `config`. With `bounds` the run is repeated under the kindest and the harshest reading of its
+    bars (a class is needed then, so that each run starts afresh).
 
     Raises ConfigError for unusable settings, DataError for unusable candles and
     StrategyFailedError, which carries the partial result, when the strategy raises.
@@ -75,14 +77,55 @@ def backtest(
             f"bounds runs the strategy three times and {type(strategy).__name__} is an instance.",
             remedy="Pass the class itself.",
         )
-
-    def make() -> BaseStrategy:
-        return strategy() if isinstance(strategy, type) else strategy
-
-    result = simulate(make(), series, chosen, params=params, progress=progress)
+    result = simulate(strategy, series, chosen, params=params, progress=progress)
     if bounds:
-        result = with_bounds(result, lambda c: simulate(make(), series, c, params=params), chosen)
+        result = with_bounds(result, lambda c: simulate(strategy, series, c, params=params), chosen)
     return result
+
+
+def run(
+    config: AppConfig,
+    *,
+    strategy: str | None = None,
+    root: Path | None = None,
+    bounds: bool = False,
+    progress: Progress | None = None,
+) -> BacktestResult:
+    """Run what a config describes: its data, its strategy, its dials.
+
+    `strategy` is a name of the catalogue, of the registry, or `file.py:Class`; by default the
+    config's `strategy.type`. `root` is the folder that holds `strats/` and `configs/` (default:
+    the working directory). Raises as `backtest` does, and StrategyNotFoundError.
+    """
+    folder = root or Path.cwd()
+    bots = {entry.id: entry.bot for entry in load_catalogue(folder / CATALOGUE_PATH) if entry.bot}
+    source = resolve(strategy or config.strategy.type, root=folder, bots=bots)
+    wanted = config.strategy
+    before = wanted.buffer_enabled and wanted.buffer_mode == "fetch_additional"
+    series = load_series(
+        config.data, config.backtest.seed, sessions_before=wanted.buffer_days if before else 0
+    )
+    if config.execution.on_bad_data == "stop":
+        refuse_mended(series)
+    trade_from = None
+    if before and config.data.start is not None:
+        trade_from = midnight(day_of(config.data.start))
+    params = wanted.chosen_parameters()
+    paths = {"root": str(folder), **{f"data{n}": f for n, f in enumerate(config.data.files)}}
+
+    def play(chosen: AppConfig, shown: Progress | None) -> BacktestResult:
+        return simulate(
+            source,
+            series,
+            chosen,
+            params=params,
+            progress=shown,
+            trade_from=trade_from,
+            paths=paths,
+        )
+
+    result = play(config, progress)
+    return with_bounds(result, lambda c: play(c, None), config) if bounds else result
 
 
 def with_bounds(
@@ -99,13 +142,13 @@ def with_bounds(
 
 
 def simulate(
-    strategy: BaseStrategy,
+    source: StrategyEntry | type[Any] | BaseStrategy,
     series: Sequence[Candles],
     config: AppConfig,
     *,
     params: dict[str, Any] | None = None,
     progress: Progress | None = None,
-    code: dict[str, str] | None = None,
+    trade_from: int | None = None,
     paths: dict[str, str] | None = None,
 ) -> BacktestResult:
     """Play `series` to one strategy under `config` and work out everything about the run."""
@@ -115,20 +158,19 @@ def simulate(
     portfolio = Portfolio(config.backtest.initial_cash, margined=rules.exchange_rules)
     engine = BacktestEngine(series, rules, portfolio, _costs(config), progress=progress)
     service = BrokerService(engine)
-    strategy.set_context(service)
-    strategy.initialize(**(params or {}))
-    listens = type(strategy).on_order_update is not BaseStrategy.on_order_update
-    record = engine.run(strategy, strategy.on_order_update if listens else None)
-    manifest = _manifest(config, series, rules, code or _code_of(strategy))
-    result = _result(record, engine, service, strategy, config, manifest)
-    run = RunInfo(
+    with open_strategy(source, service, params, trade_from=trade_from) as strategy:
+        listens = type(strategy).on_order_update is not BaseStrategy.on_order_update
+        record = engine.run(strategy, strategy.on_order_update if listens else None)
+        manifest = _manifest(config, series, rules, strategy)
+        result = _result(record, engine, service, strategy, config, manifest)
+    run_info = RunInfo(
         run_id=f"{created:%Y%m%dT%H%M%S}-{secrets.token_hex(4)}",
         created_at=created,
         execution_time=time.perf_counter() - begun,
         host=platform.node(),
         paths=paths or {},
     )
-    result = replace(result, run=run)
+    result = replace(result, run=run_info)
     if record.status == "failed":
         fault = record.faults[-1]
         raise StrategyFailedError(
@@ -251,7 +293,7 @@ def _result(
 
 
 def _manifest(
-    config: AppConfig, series: Sequence[Candles], rules: ExecutionRules, code: dict[str, str]
+    config: AppConfig, series: Sequence[Candles], rules: ExecutionRules, strategy: BaseStrategy
 ) -> dict[str, Any]:
     """What the run was made of: the same manifest means the same result."""
     data = [
@@ -271,7 +313,8 @@ def _manifest(
         "execution": msgspec.to_builtins(rules),
         "data": data,
         "synthetic": any(candles.origin.synthetic for candles in series),
-        "code": code,
+        "strategy": strategy.name or type(strategy).__name__,
+        "code": code_of(strategy),
         "seed": config.backtest.seed,
         "versions": {
             "tapeback": version("tapeback"),
@@ -280,15 +323,3 @@ def _manifest(
             "pandas": version("pandas"),
         },
     }
-
-
-def _code_of(strategy: BaseStrategy) -> dict[str, str]:
-    """Name and digest of the strategy's source, where it has a file."""
-    kind = type(strategy)
-    try:
-        source = inspect.getsourcefile(kind)
-    except TypeError:
-        source = None
-    file = Path(source) if source else None
-    digest = sha256(file.read_bytes()).hexdigest() if file and file.is_file() else ""
-    return {"strategy": kind.__qualname__, "file": file.name if file else "", "sha256": digest}

@@ -96,7 +96,7 @@ def synthetic_run() -> BacktestResult:
             Finding(
                 code="frozen-tail",
                 severity="warning",
-                message="the price does not move any more.",
+                message="the price does not move for 12 bars",
                 count=12,
                 where="2024-06-05",
             ),

@@ -152,7 +152,7 @@ def test_synthetic_data_is_said_in_capitals_at_the_top(
     assert "SYNTHETIC" not in text(busy_run)
     told = text(synthetic_run)
     assert "Synthetic data, 1 finding" in told
-    assert "warning: the price does not move any more. 12 ×, kept (first at 2024-06-05)" in told
+    assert "warning: the price does not move for 12 bars (kept, first at 2024-06-05)" in told
 
 
 def test_positions_that_stay_open_are_told(run: Callable[..., BacktestResult]) -> None:

@@ -140,10 +140,9 @@ def _data(result: BacktestResult) -> Iterator[Line]:
     for name, origin in result.origins:
         yield Line(f"  {name}: {origin.kind} {origin.detail}".rstrip(), "faint")
         for finding in origin.findings:
-            place = f" (first at {finding.where})" if finding.where else ""
+            place = f", first at {finding.where}" if finding.where else ""
             yield Line(
-                f"    {finding.severity}: {finding.message} {grouped(finding.count)} ×, "
-                f"{finding.action}{place}",
+                f"    {finding.severity}: {finding.message} ({finding.action}{place})",
                 _FINDING_TONES.get(finding.severity, "plain"),
             )
 

@@ -1,0 +1,1 @@
+"""The jobs as Tapeback does them."""
