@@ -243,6 +243,20 @@ def test_strategies_are_listed(started: Path, tapeback_: Call) -> None:
     assert all(row["id"] in text and row["label"] in text for row in rows)
 
 
+def test_a_strategy_that_cannot_be_run_is_listed_with_the_reason(
+    started: Path, tapeback_: Call
+) -> None:
+    (started / "configs" / "active" / "config-grid.yaml").unlink()
+
+    run = tapeback_("strategies")
+
+    assert run.exit_code == 0
+    assert "cannot be run: " in run.stdout
+    grid, supertrend = json.loads(tapeback_("strategies", "--json").stdout)["strategies"]
+    assert "config-grid.yaml" in grid["problem"]
+    assert supertrend["problem"] is None
+
+
 def test_defect_44_a_new_bot_is_one_file_and_one_row(started: Path, tapeback_: Call) -> None:
     (started / "strats" / "swing.py").write_bytes((started / "swing.py").read_bytes())
     (started / "configs" / "active" / "config-swing.yaml").write_text(
@@ -258,3 +272,24 @@ def test_defect_44_a_new_bot_is_one_file_and_one_row(started: Path, tapeback_: C
     told = json.loads(tapeback_("run", "swing", "--json").stdout)
     assert told["symbol"] == "RELIANCE"
     assert told["trades"]
+
+
+def test_a_second_row_can_run_the_same_strategy_with_other_settings(
+    started: Path, tapeback_: Call
+) -> None:
+    active = started / "configs" / "active"
+    (active / "config-wide.yaml").write_text(
+        "data: {symbol: NIFTY, exchange: NSE_INDEX, timeframe: 15m}\n"
+        "strategy: {type: grid, grid_spacing_pct: 2.0}\n",
+        encoding="utf-8",
+    )
+    with (active / "strats.yaml").open("a", encoding="utf-8") as file:
+        file.write("  - {id: wide, label: Wide, config_path: configs/active/config-wide.yaml}\n")
+
+    dates = ("--start", "2024-01-01", "--end", "2024-01-31")
+    run = tapeback_("run", "wide", "--data", "synthetic", *dates, "--json")
+
+    assert run.exit_code == 0, run.output
+    assert json.loads(run.stdout)["config"]["strategy"]["grid_spacing_pct"] == 2.0
+    assert "cannot be run" not in tapeback_("strategies").stdout
+    assert tapeback_("config", "check", "wide").stdout.startswith("wide: fine (grid on NIFTY")

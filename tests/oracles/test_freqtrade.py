@@ -78,7 +78,9 @@ class Signals(BaseStrategy):
         target = order.average_price * (1 + sign * self.case["roi"]["0"])
         ids = [
             self._send(self._other(), QUANTITY, pricetype="SL-M", trigger_price=round(stop, 2)),
-            self._send(self._other(), QUANTITY, pricetype="LIMIT", price=max(0.05, round(target, 2))),
+            self._send(
+                self._other(), QUANTITY, pricetype="LIMIT", price=max(0.05, round(target, 2))
+            ),
         ]
         self.exits = ids
         self.oco(*ids)
@@ -124,7 +126,9 @@ def test_case(cases: dict[str, dict[str, Any]], name: str) -> None:
     starts = candles.starts.tolist()
     assert len(result.trades) == len(case["trades"])
     for trade, expected in zip(result.trades, case["trades"], strict=True):
-        within = [sum(start <= ts for start in starts) - 1 for ts in (trade.entry_ts, trade.exit_ts)]
+        within = [
+            sum(start <= ts for start in starts) - 1 for ts in (trade.entry_ts, trade.exit_ts)
+        ]
         assert within == [expected["open_tick"], expected["close_tick"]]
         assert trade.side == ("SELL" if expected.get("is_short") else "BUY")
         order = next(order for order in result.orders if order.orderid == trade.exit_order)

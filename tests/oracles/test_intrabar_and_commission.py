@@ -91,7 +91,9 @@ def test_case_5_stop_entry_and_target_in_one_bar(
 
 
 def test_case_6_gap_below_the_stop(goog: Candles, cases: list[dict[str, Any]]) -> None:
-    trade = only_trade(on_dates(goog[:20], {"2004-08-31": lambda s: s.buy(1, stop_loss=99.5)}, **BARE))
+    trade = only_trade(
+        on_dates(goog[:20], {"2004-08-31": lambda s: s.buy(1, stop_loss=99.5)}, **BARE)
+    )
     assert trade.exit_price == cases[5]["exit_price"] == 99.19
     assert trade.exit_time.date() == goog[10].timestamp.date()
 

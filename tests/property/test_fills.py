@@ -13,7 +13,7 @@ from tests.property.worlds import PLANS, Plan, markets, settings_of_runs
 
 
 @given(series=markets(), plan=PLANS, chosen=settings_of_runs())
-@settings(max_examples=400)
+@settings(max_examples=400, report_multiple_bugs=False)
 def test_fills_orders_and_account_keep_the_rules(
     series: list[Candles], plan: Plan, chosen: dict[str, Any]
 ) -> None:
@@ -21,7 +21,7 @@ def test_fills_orders_and_account_keep_the_rules(
 
 
 @given(series=markets(), plan=PLANS, chosen=settings_of_runs(close_at_end=True))
-@settings(max_examples=100)
+@settings(max_examples=100, report_multiple_bugs=False)
 def test_closed_at_the_end_nothing_is_held(
     series: list[Candles], plan: Plan, chosen: dict[str, Any]
 ) -> None:
@@ -33,7 +33,7 @@ def test_closed_at_the_end_nothing_is_held(
 
 
 @given(series=markets(), plan=PLANS, chosen=settings_of_runs())
-@settings(max_examples=100)
+@settings(max_examples=100, report_multiple_bugs=False)
 def test_two_runs_are_the_same_to_the_byte(
     series: list[Candles], plan: Plan, chosen: dict[str, Any]
 ) -> None:

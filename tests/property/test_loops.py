@@ -13,19 +13,21 @@ from tapeback import BaseStrategy, Candle, Candles, backtest
 from tapeback.core import engine
 from tests.oracles.bench_reference import minute_bars
 from tests.property.audit import run
-from tests.property.worlds import PLANS, Plan, minute_candles, settings_of_runs
+from tests.property.worlds import PLANS, Plan, minute_candles, sessions, settings_of_runs
 
 BESIDE = "INFY"
 
 
 @st.composite
 def beside(draw: st.DrawFn) -> list[Candles]:
-    """A symbol and another one, with bars of its own."""
-    return [draw(minute_candles()), draw(minute_candles(BESIDE))]
+    """A symbol and another one that trades in the same sessions, not always in the same minutes."""
+    days = draw(sessions())
+    other = days if draw(st.booleans()) else [[minute + 1 for minute in day[:-1]] for day in days]
+    return [draw(minute_candles(days=days)), draw(minute_candles(BESIDE, other))]
 
 
 @given(pair=beside(), plan=PLANS, chosen=settings_of_runs(), first=st.booleans())
-@settings(max_examples=400)
+@settings(max_examples=400, report_multiple_bugs=False)
 def test_a_symbol_on_which_nothing_trades_changes_nothing(
     pair: list[Candles], plan: Plan, chosen: dict[str, Any], first: bool
 ) -> None:

@@ -24,7 +24,7 @@ def quiet_moments(series: list[Candles]) -> list[int]:
 
 
 @given(series=markets(), plan=PLANS, chosen=settings_of_runs(), data=st.data())
-@settings(max_examples=400)
+@settings(max_examples=400, report_multiple_bugs=False)
 def test_a_prefix_of_the_data_gives_the_prefix_of_the_run(
     series: list[Candles], plan: Plan, chosen: dict[str, Any], data: st.DataObject
 ) -> None:
@@ -61,7 +61,7 @@ class Historian(BaseStrategy):
 
 
 @given(series=markets(), data=st.data())
-@settings(max_examples=60)
+@settings(max_examples=60, report_multiple_bugs=False)
 def test_history_shows_what_was_closed(series: list[Candles], data: st.DataObject) -> None:
     only = [candles for candles in series if candles.timeframe == "1m"]
     cuts = quiet_moments(only)
@@ -74,7 +74,7 @@ def test_history_shows_what_was_closed(series: list[Candles], data: st.DataObjec
 
 
 @given(plan=PLANS, series=markets(), mode=st.sampled_from(INTRABAR))
-@settings(max_examples=60)
+@settings(max_examples=60, report_multiple_bugs=False)
 def test_a_decision_at_a_close_never_meets_that_bar(
     plan: Plan, series: list[Candles], mode: str
 ) -> None:

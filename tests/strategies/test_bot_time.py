@@ -7,7 +7,6 @@ import os
 import pickle
 import sys
 import time as real_time
-from collections.abc import Iterator
 from datetime import UTC, timedelta, timezone
 from pathlib import Path
 from typing import Any
@@ -38,8 +37,8 @@ def instant() -> Instant:
 
 
 @pytest.fixture
-def modules(instant: Instant) -> Iterator[dict[str, Any]]:
-    yield dict(time_modules(BotClock(instant)))
+def modules(instant: Instant) -> dict[str, Any]:
+    return dict(time_modules(BotClock(instant)))
 
 
 def test_now_is_naive_indian_time_and_aware_where_a_zone_is_given(modules: Any) -> None:
@@ -132,9 +131,13 @@ def test_sleep_returns_at_once_and_a_wait_for_time_to_pass_is_an_error(
     for _ in range(1000):
         time.sleep(3600)
     assert time.time_ns() == NOON
-    with pytest.raises(StrategyError, match=r"time\.sleep\(30\)"):
+
+    def wait_for_the_afternoon() -> None:
         while modules["datetime"].datetime.now().hour < 15:
             time.sleep(30)
+
+    with pytest.raises(StrategyError, match=r"time\.sleep\(30\)"):
+        wait_for_the_afternoon()
     instant.ns += 1
     time.sleep(30)
 

@@ -94,7 +94,7 @@ def test_a_parameter_that_is_missing_or_unknown_is_named() -> None:
     with pytest.raises(StrategyLoadError, match="Needy needs a value for 'lookback'") as caught:
         play(Needy, CANDLES)
     assert "strategy.lookback" in str(caught.value)
-    with pytest.raises(StrategyLoadError, match="no parameter 'sizes' .did you mean 'size'"):
+    with pytest.raises(StrategyLoadError, match=r"no parameter 'sizes' .did you mean 'size'"):
         play(Recorder, CANDLES, {"sizes": 3})
 
 

@@ -12,7 +12,8 @@ from typing import Any
 from tapeback.broker import replies
 from tapeback.broker.replies import Reply
 from tapeback.broker.requests import Values, order_of
-from tapeback.broker.service import BROKER, OPENALGO, BrokerService
+from tapeback.broker.rules import BROKER, OPENALGO
+from tapeback.broker.service import BrokerService
 from tapeback.models.order import Order
 
 MOST_SPLIT_ORDERS = 100

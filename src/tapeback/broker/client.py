@@ -13,7 +13,8 @@ from tapeback.broker.frames import HistoryFrames
 from tapeback.broker.quotes import QuoteBoard
 from tapeback.broker.replies import Reply
 from tapeback.broker.requests import Schema, Values, order_of, read_request, stringified
-from tapeback.broker.service import OPENALGO, BrokerService, Refusal
+from tapeback.broker.rules import OPENALGO, Refusal
+from tapeback.broker.service import BrokerService
 from tapeback.broker.session_book import SessionBook
 from tapeback.errors import DataError
 from tapeback.models.order import Order

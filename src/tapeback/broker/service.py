@@ -8,30 +8,32 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from math import inf
-from typing import Any, NamedTuple
+from typing import Any
 
+from tapeback.broker.rules import (
+    BROKER,
+    OPENALGO,
+    Refusal,
+    figure_refusal,
+    invalid,
+    is_price,
+    leg_side_refusal,
+    off_grid,
+    product_refusal,
+    tick_refusal,
+    word_refusal,
+)
 from tapeback.core.book import Book, Change
 from tapeback.core.engine import BacktestEngine
 from tapeback.errors import StrategyError
 from tapeback.market import timeframes
-from tapeback.models.instrument import CASH_EXCHANGES, DERIVATIVE_EXCHANGES, EXCHANGES
-from tapeback.models.order import ACTIONS, PRICE_TYPES, PRODUCTS, Order
+from tapeback.models.instrument import EXCHANGES
+from tapeback.models.order import Order
 from tapeback.models.position import Position
 from tapeback.utils.money import to_rupees
 
-OPENALGO = "openalgo"
-BROKER = "broker"
-_GRID_NOISE = 1e-6
 # What any cash instrument takes; an exchange that refuses MIS does not exist.
 _ORDINARY = frozenset({("BUY", "MIS"), ("SELL", "MIS")})
-
-
-class Refusal(NamedTuple):
-    """Why a request was refused, what to do about it, and who refused: OpenAlgo or the broker."""
-
-    reason: str
-    remedy: str
-    by: str
 
 
 class BrokerService:
@@ -54,11 +56,11 @@ class BrokerService:
         self.exchange = first.exchange
         self._books = self.simulator.books
         self._products = {key: _default_product(book) for key, book in self._books.items()}
-        self._exchanges = {symbol: exchange for symbol, exchange in reversed(self._books)}
+        self._exchanges = dict(reversed(self._books))
 
     # Orders --------------------------------------------------------------------------------
 
-    def place(
+    def place(  # noqa: PLR0917
         self,
         action: str,
         quantity: Any,
@@ -136,7 +138,7 @@ class BrokerService:
                 or (
                     order.pricetype == "LIMIT"
                     and 0 < price < inf
-                    and not _off_grid(price, book.instrument.tick_size)
+                    and not off_grid(price, book.instrument.tick_size)
                 )
             )
         )
@@ -206,10 +208,6 @@ class BrokerService:
         """Orders that can still be filled, oldest first."""
         return self.simulator.working()
 
-    def session_orders(self) -> list[Order]:
-        """The orders of the current Indian date, oldest first."""
-        return self.simulator.recent()
-
     def net_quantity(self, symbol: str = "", exchange: str = "") -> int:
         """Signed quantity held of a symbol over all products."""
         symbol = symbol or self.symbol
@@ -238,54 +236,30 @@ class BrokerService:
 
     def _refusal(self, order: Order, book: Book | None) -> Refusal | None:
         """Everything that needs no money, in OpenAlgo's order."""
-        if order.action not in ACTIONS:
-            return _invalid("action", order.action, ACTIONS)
-        if order.pricetype not in PRICE_TYPES:
-            return _invalid("pricetype", order.pricetype, PRICE_TYPES)
-        if order.product not in PRODUCTS:
-            return _invalid("product", order.product, PRODUCTS)
-        if book is None:
-            return self._unknown(order)
-        if self._strict:
-            refusal = _product_refusal(order)
-            if refusal is not None:
-                return refusal
-        asked: Any = order.quantity
-        if type(asked) is not int:
-            refusal = _quantity_refusal(asked)
-            if refusal is not None:
-                return refusal
-            order.quantity = int(asked)
-        if order.quantity <= 0:
-            return Refusal(
-                "Quantity must be a positive number.",
-                f"It was {asked}: is the amount an order may spend below the price of one unit?",
-                OPENALGO,
-            )
-        if order.pricetype != "MARKET":
-            refusal = _price_refusal(order)
-            if refusal is not None:
-                return refusal
-        if order.stop_loss or order.target:
+        refusal = word_refusal(order)
+        if refusal is not None or book is None:
+            return refusal or self._unknown(order)
+        refusal = (product_refusal(order) if self._strict else None) or figure_refusal(order)
+        if refusal is None and (order.stop_loss or order.target):
             refusal = self._leg_refusal(order, book)
-            if refusal is not None:
-                return refusal
-        return self._exchange_refusal(order, book) if self._strict else None
+        if refusal is None and self._strict:
+            refusal = self._exchange_refusal(order, book)
+        return refusal
 
     def _leg_refusal(self, order: Order, book: Book) -> Refusal | None:
         """Whether the stop and the target of an entry can be orders of their own (S6)."""
         for name, level in (("stop_loss", order.stop_loss), ("target", order.target)):
-            if level and not _is_price(level):
+            if level and not is_price(level):
                 return Refusal(f"{name} must be a price above 0", f"It was {level!r}.", OPENALGO)
-            if level and self._live and _off_grid(level, book.instrument.tick_size):
-                return _tick_refusal(name, level, book.instrument.tick_size)
+            if level and self._live and off_grid(level, book.instrument.tick_size):
+                return tick_refusal(name, level, book.instrument.tick_size)
         base = order.price or order.trigger_price or self.simulator.last_price(book)
         sign = 1 if order.action == "BUY" else -1
         if self._live and base:
             if order.stop_loss and (order.stop_loss - base) * sign >= 0:
-                return _leg_side_refusal("stop_loss", order, base, "below", "above")
+                return leg_side_refusal("stop_loss", order, base, "below", "above")
             if order.target and (order.target - base) * sign <= 0:
-                return _leg_side_refusal("target", order, base, "above", "below")
+                return leg_side_refusal("target", order, base, "above", "below")
         return None
 
     def _exchange_refusal(self, order: Order, book: Book) -> Refusal | None:
@@ -378,7 +352,7 @@ class BrokerService:
 
     def _unknown(self, order: Order) -> Refusal:
         if order.exchange not in EXCHANGES:
-            return _invalid("exchange", order.exchange, EXCHANGES)
+            return invalid("exchange", order.exchange, EXCHANGES)
         known = ", ".join(f"{symbol}:{exchange}" for symbol, exchange in self._books)
         return Refusal(
             f"Symbol {order.symbol} not found on {order.exchange}",
@@ -388,10 +362,10 @@ class BrokerService:
 
     def _off_tick(self, order: Order, book: Book) -> Refusal | None:
         tick = book.instrument.tick_size
-        if _off_grid(order.price, tick):
-            return _tick_refusal("price", order.price, tick)
-        if order.trigger_price and _off_grid(order.trigger_price, tick):
-            return _tick_refusal("trigger_price", order.trigger_price, tick)
+        if off_grid(order.price, tick):
+            return tick_refusal("price", order.price, tick)
+        if order.trigger_price and off_grid(order.trigger_price, tick):
+            return tick_refusal("trigger_price", order.trigger_price, tick)
         return None
 
     def _wrong_side(self, order: Order, book: Book) -> Refusal | None:
@@ -424,78 +398,3 @@ def _default_product(book: Book) -> str:
     if book.instrument.derivative:
         return "NRML"
     return "MIS" if timeframes.is_intraday(book.candles.timeframe) else "CNC"
-
-
-def _invalid(field: str, value: object, allowed: tuple[str, ...]) -> Refusal:
-    return Refusal(
-        f"{field}: Must be one of: {', '.join(allowed)}.", f"It was {value!r}.", OPENALGO
-    )
-
-
-def _product_refusal(order: Order) -> Refusal | None:
-    if order.product == "NRML" and order.exchange in CASH_EXCHANGES:
-        return Refusal(
-            f"NRML product not allowed for {order.exchange} equity segment. Use CNC for delivery "
-            f"or MIS for intraday.",
-            "",
-            OPENALGO,
-        )
-    if order.product == "CNC" and order.exchange in DERIVATIVE_EXCHANGES:
-        return Refusal(
-            f"CNC product not allowed for {order.exchange}. Use NRML or MIS.", "", OPENALGO
-        )
-    return None
-
-
-def _price_refusal(order: Order) -> Refusal | None:
-    kind = order.pricetype
-    if kind != "SL-M" and not _is_price(order.price):
-        return Refusal(f"{kind} orders require price", f"price was {order.price!r}.", OPENALGO)
-    if kind != "LIMIT" and not _is_price(order.trigger_price):
-        return Refusal(
-            f"{kind} orders require trigger_price",
-            f"trigger_price was {order.trigger_price!r}.",
-            OPENALGO,
-        )
-    return None
-
-
-def _quantity_refusal(asked: Any) -> Refusal | None:
-    """Whether something that is not an int is no whole number either."""
-    try:
-        whole = float(asked).is_integer()
-    except (TypeError, ValueError):
-        return Refusal("Quantity must be a positive number.", f"It was {asked!r}.", OPENALGO)
-    if whole and not isinstance(asked, str | bytes):
-        return None
-    return Refusal(
-        f"Fractional quantity ({asked}) is not allowed for non-crypto exchanges.",
-        "Round the quantity down to whole units.",
-        OPENALGO,
-    )
-
-
-def _is_price(value: Any) -> bool:
-    return isinstance(value, float | int) and 0 < value < inf
-
-
-def _off_grid(price: float, tick: float) -> bool:
-    return (price / tick + _GRID_NOISE) % 1.0 > 2 * _GRID_NOISE
-
-
-def _tick_refusal(name: str, price: float, tick: float) -> Refusal:
-    return Refusal(
-        f"{name} {price} is not a multiple of the tick size {tick}",
-        f"Round it to the tick: {round(round(price / tick) * tick, 4)}.",
-        BROKER,
-    )
-
-
-def _leg_side_refusal(name: str, order: Order, base: float, buy: str, sell: str) -> Refusal:
-    level = order.stop_loss if name == "stop_loss" else order.target
-    side = buy if order.action == "BUY" else sell
-    return Refusal(
-        f"{name} of a {order.action} order must be {side} its price",
-        f"It was {level}, the price {base}.",
-        OPENALGO,
-    )

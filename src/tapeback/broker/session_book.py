@@ -9,8 +9,9 @@ from itertools import islice
 
 from tapeback.broker import replies
 from tapeback.broker.replies import Reply
-from tapeback.broker.service import OPENALGO, BrokerService
-from tapeback.core.portfolio import Portfolio, PositionKey
+from tapeback.broker.rules import OPENALGO
+from tapeback.broker.service import BrokerService
+from tapeback.core.portfolio import Portfolio, PositionKey, book_execution
 from tapeback.market.sessions import session_of
 from tapeback.models.fill import Fill
 from tapeback.models.order import Order
@@ -184,7 +185,7 @@ class SessionBook:
         for fill in fills:
             position = self._before.position(fill.symbol, fill.exchange, fill.product)
             signed = fill.quantity if fill.side == "BUY" else -fill.quantity
-            self._before.post(position, signed, round(fill.price * RUPEE), 0)
+            book_execution(position, signed, round(fill.price * RUPEE))
 
 
 def _key(position: Position) -> PositionKey:

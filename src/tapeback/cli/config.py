@@ -8,7 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from tapeback.cli.options import catalogue, find_strategy, load_settings, settings_options
+from tapeback.cli.options import (
+    catalogue,
+    find_strategy,
+    load_settings,
+    settings_options,
+    strategy_to_run,
+)
 from tapeback.errors import ConfigError, StrategyError
 
 if TYPE_CHECKING:
@@ -34,7 +40,7 @@ def check(bot: str | None, config_path: str | None, settings: tuple[str, ...]) -
     for name in names:
         try:
             config = load_settings(name, config_path, settings)
-            find_strategy(name or config.strategy.type)
+            find_strategy(strategy_to_run(name, config_path, config))
         except ConfigError as error:
             problems += error.problems
         except StrategyError as error:

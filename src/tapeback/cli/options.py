@@ -80,7 +80,7 @@ def load_settings(
     from tapeback.settings import BASE_PATH, load_config
 
     row = bot
-    if bot is not None and bot.strip().lower() not in (entry.id for entry in catalogue()):
+    if bot is not None and _row(bot) is None:
         find_strategy(bot)
         row = None
         if config_path is None and Path(BASE_PATH).exists():
@@ -91,6 +91,18 @@ def load_settings(
         keys = {override.partition("=")[0] for override in overrides}
         problems = [_in_own_words(problem, keys) for problem in error.problems]
         raise ConfigError(problems, remedy=error.remedy) from None
+
+
+def strategy_to_run(bot: str | None, config_path: str | None, config: AppConfig) -> str:
+    """What to run: BOT, unless it is a row of the catalogue that leaves this to its settings."""
+    row = None if bot is None else _row(bot)
+    by_row = row is not None and row.bot is None and config_path is None
+    return config.strategy.type if bot is None or by_row else bot
+
+
+def _row(bot: str) -> CatalogueEntry | None:
+    wanted = bot.strip().lower()
+    return next((entry for entry in catalogue() if entry.id == wanted), None)
 
 
 def catalogue() -> list[CatalogueEntry]:

@@ -8,7 +8,12 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from tapeback.cli.failures import EXIT_CODES, error_document, show_failure
-from tapeback.cli.options import data_overrides, load_settings, settings_options
+from tapeback.cli.options import (
+    data_overrides,
+    load_settings,
+    settings_options,
+    strategy_to_run,
+)
 from tapeback.errors import EXIT_INTERRUPTED, OutputError, StrategyFailedError, TapebackError
 
 if TYPE_CHECKING:
@@ -75,7 +80,7 @@ def command(
         check_directory(folder)
     failures: list[TapebackError] = []
     try:
-        result = _run(bot, config, bounds=bounds)
+        result = _run(strategy_to_run(bot, config_path, config), config, bounds=bounds)
     except StrategyFailedError as error:
         result = error.result
         failures.append(error)
@@ -98,13 +103,13 @@ def command(
         ctx.exit(EXIT_INTERRUPTED)
 
 
-def _run(bot: str | None, config: AppConfig, *, bounds: bool) -> BacktestResult:
+def _run(strategy: str, config: AppConfig, *, bounds: bool) -> BacktestResult:
     from tapeback.cli.progress import progress_shown
     from tapeback.cli.streams import stdout_to_stderr
     from tapeback.runner import run
 
     with progress_shown() as progress, stdout_to_stderr():
-        return run(config, strategy=bot, bounds=bounds, progress=progress)
+        return run(config, strategy=strategy, bounds=bounds, progress=progress)
 
 
 def _print_document(result: BacktestResult, failures: list[TapebackError]) -> None:

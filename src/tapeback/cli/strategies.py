@@ -7,8 +7,14 @@ from typing import Any
 
 import click
 
-from tapeback.cli.options import bots_of, catalogue, find_strategy
-from tapeback.errors import StrategyError
+from tapeback.cli.options import (
+    bots_of,
+    catalogue,
+    find_strategy,
+    load_settings,
+    strategy_to_run,
+)
+from tapeback.errors import ConfigError, StrategyError
 
 
 @click.command("strategies", short_help="List what can be run by name.")
@@ -44,7 +50,8 @@ def _rows() -> list[dict[str, Any]]:
 def _source(name: str) -> dict[str, str | None]:
     """The class or file that a name leads to, or why it leads to none."""
     try:
-        bot = find_strategy(name).bot
-    except StrategyError as error:
+        config = load_settings(name, None, ())
+        bot = find_strategy(strategy_to_run(name, None, config)).bot
+    except (ConfigError, StrategyError) as error:
         return {"source": "", "problem": str(error)}
     return {"source": bot.__qualname__ if isinstance(bot, type) else str(bot), "problem": None}

@@ -47,14 +47,15 @@ class Book:
     `falling` holds what a falling price fires (buy limits, sell stops), highest first, as
     (-price, seq, order); `rising` what a rising price fires. An entry is stale once its order's
     `seq` has changed. A bar needs walking only if its low reaches `gate_low` or its high
-    `gate_high`; a new order opens the gate. `volume_left` is UNKNOWN until a bar's first limit. `opened` is the bar that began last, `candle` the one
-    that closed last; `price` is where the path stands while `walked`.
+    `gate_high`; a new order opens the gate. `opened` is the bar that began last, `candle` the one
+    that closed last; `price` is where the path stands while `walked`. `volume_left` is UNKNOWN
+    until the first limit of a bar asks for it.
     """
 
     __slots__ = (
         "arrivals", "candle", "candles", "end", "falling", "frictions", "gate_high", "gate_low",
-        "has_volume", "hit_high", "hit_low", "instrument", "leader", "leg", "leverage", "limit_slack",
-        "low_first", "net", "opened", "opposed", "parked", "participation", "points", "portfolio",
+        "has_volume", "hit_high", "hit_low", "instrument", "leader", "leg", "leverage",
+        "limit_slack", "low_first", "net", "opened", "opposed", "parked", "participation", "points", "portfolio",
         "positions", "price", "rising", "session_closes", "session_opens", "stale", "start",
         "start_shift", "times", "volume_left", "walked",
     )  # fmt: skip

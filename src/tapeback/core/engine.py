@@ -1,4 +1,4 @@
-"""The run itself: bars in order, the simulated exchange between them, the strategy at each close."""
+"""The run itself: bars in order, the exchange between them, the strategy at each close."""
 
 from __future__ import annotations
 
@@ -56,6 +56,29 @@ class RunRecord:
 
 class _Halt(BaseException):
     """Ends the run from inside a callback's caller."""
+
+
+class _Bars:
+    """Where one series stands: `current` is the bar that began last; `book` takes prices from it
+    if it is its symbol's finest."""
+
+    def __init__(self, candles: Candles) -> None:
+        self.book: Book | None = None
+        self.current: Any = None
+        self._rows = iter(candles)
+        self._ends = iter(candles.ends.tolist())
+
+    def open_next(self, ts: int, day: int) -> Book | None:
+        """Let the next bar begin; the book if something may meet it."""
+        candle = self.current = next(self._rows)
+        end, book = next(self._ends), self.book
+        if book is None:
+            return None
+        if book.session_opens < midnight(day):
+            book.new_session(ts)
+        book.open_bar(candle, end)
+        touched = candle.low <= book.gate_low or candle.high >= book.gate_high
+        return book if touched and not book.dead(candle) else None
 
 
 class BacktestEngine:
@@ -163,7 +186,8 @@ class BacktestEngine:
                     self._new_session(at > 0)
                     book.new_session(int(starts[at]))
                 stop = min(end, boundary)
-                self._play(zip(islice(rows, stop - at), islice(ends, stop - at)), book)
+                count = stop - at
+                self._play(zip(islice(rows, count), islice(ends, count), strict=True), book)
                 self._done = at = stop
 
     def _play(self, bars: Iterator[tuple[Candle, int]], book: Book) -> None:
@@ -189,65 +213,54 @@ class BacktestEngine:
                 self._fault("on_bar", error)
 
     def _run_many(self) -> None:
-        simulator, strategy = self.simulator, self._strategy
-        if strategy is None:
-            return
-        iterators = [iter(candles) for candles in self.series]
-        ends = [candles.ends for candles in self.series]
-        books = [
-            simulator.books[c.symbol, c.exchange] if k in self._finest else None
-            for k, c in enumerate(self.series)
-        ]
-        current: list[Any] = [None] * len(self.series)
-        opened_count = [0] * len(self.series)
-        day, last_close, events = -1, simulator.now, simulator.events
+        simulator = self.simulator
+        bars = [_Bars(candles) for candles in self.series]
+        for k in self._finest:
+            candles = self.series[k]
+            bars[k].book = simulator.books[candles.symbol, candles.exchange]
+        day, last_close, due = -1, simulator.now, 0
         every = max(1, self._total // _STEPS)
-        due = 0
         for moment in EventQueue(self.series):
             simulator.now = moment.ts
-            self._close_bars(moment, books, current)
-            for k in moment.closings:
-                self._done += 1
-                if self._shown[k]:
-                    try:
-                        strategy.on_bar(current[k])
-                    except Exception as error:
-                        self._fault("on_bar", error)
-                    if events:
-                        simulator.deliver()
             if moment.closings:
+                self._close_bars([bars[k] for k in moment.closings])
+                self._show([bars[k].current for k in moment.closings if self._shown[k]])
                 last_close = moment.ts
+                self._done += len(moment.closings)
             if moment.openings and moment.day != day:
                 simulator.now = last_close
                 self._new_session(day >= 0)
                 simulator.now = moment.ts
                 day = moment.day
-            opened = []
-            for k in moment.openings:
-                candle = current[k] = next(iterators[k])
-                i = opened_count[k]
-                opened_count[k] = i + 1
-                book = books[k]
-                if book is None:
-                    continue
-                if book.session_opens < midnight(day):
-                    book.new_session(moment.ts)
-                book.open_bar(candle, int(ends[k][i]))
-                if (candle.low <= book.gate_low or candle.high >= book.gate_high) and not book.dead(
-                    candle
-                ):
-                    opened.append(book)
+            opened = [
+                book
+                for k in moment.openings
+                if (book := bars[k].open_next(moment.ts, day)) is not None
+            ]
             self._walk(opened, moment)
             if self._done >= due:
                 due = self._done + every
                 self._report()
 
-    def _close_bars(self, moment: Moment, books: list[Book | None], current: list[Candle]) -> None:
+    def _show(self, candles: list[Candle]) -> None:
+        """Tell the strategy of bars that have closed."""
+        strategy, simulator = self._strategy, self.simulator
+        if strategy is None:
+            return
+        for candle in candles:
+            try:
+                strategy.on_bar(candle)
+            except Exception as error:
+                self._fault("on_bar", error)
+            if simulator.events:
+                simulator.deliver()
+
+    def _close_bars(self, closed: list[_Bars]) -> None:
         simulator = self.simulator
-        for k in moment.closings:
-            book = books[k]
+        for bars in closed:
+            book = bars.book
             if book is not None:
-                book.candle = current[k]
+                book.candle = bars.current
                 if book.walked:
                     simulator.close_bar(book)
         if simulator.active:

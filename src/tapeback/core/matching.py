@@ -227,7 +227,7 @@ class Matching:
             volume=book.opened.volume if book.opened is not None else 0.0,
         )
 
-    def _execute(
+    def _execute(  # noqa: PLR0917
         self, book: Book, order: Order, quantity: int, price: float, reference: float,
         parts: Parts | None, rule: str, thin: bool,
     ) -> None:  # fmt: skip

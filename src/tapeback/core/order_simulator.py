@@ -11,13 +11,12 @@ from math import inf
 
 from tapeback.core.book import GRID_NOISE, UNKNOWN, Arrival, Book, Change, by_sequence
 from tapeback.core.matching import Matching
-from tapeback.core.path import MILLISECOND_NS, price_at
+from tapeback.core.path import MILLISECOND_NS
 from tapeback.core.portfolio import Portfolio
 from tapeback.core.ports import CostPlan
 from tapeback.core.rules import ExecutionRules
 from tapeback.models.candle import Candle
 from tapeback.models.order import Order
-from tapeback.utils.clock import day_number
 
 
 class OrderSimulator(Matching):
@@ -59,21 +58,10 @@ class OrderSimulator(Matching):
                 found[order.orderid] = order
         return sorted((o for o in found.values() if o.seq), key=lambda order: order.orderid)
 
-    def recent(self) -> list[Order]:
-        """The orders of the current Indian date, oldest first."""
-        today = day_number(self.now)
-        found = []
-        for order in reversed(self.orders.values()):
-            if day_number(order.placed_ts) != today:
-                break
-            found.append(order)
-        return found[::-1]
-
     def last_price(self, book: Book) -> float:
         """Last traded price of a book's instrument, 0.0 before its first bar (T5)."""
-        if self.walking:
-            if book is self._current or (book.walked and book.start >= self.now):
-                return book.price
+        if self.walking and (book is self._current or (book.walked and book.start >= self.now)):
+            return book.price
         if book.start < self.now < book.end and book.opened is not None:
             return book.price_on_path(self._intrabar, self.now)
         return book.candle.close if book.candle is not None else 0.0
@@ -259,7 +247,7 @@ class OrderSimulator(Matching):
             self._step(book, ts)
 
     def _fall(self, book: Book, leg: int, start: float, target: float) -> None:
-        """Let price fall along a leg; a callback may rebuild the book, so its heap is taken anew."""
+        """Let price fall along a leg. A callback may rebuild the heap: it is looked up each time."""
         rows, times = self._rows, book.times
         while book.falling and book.falling[0][0] <= GRID_NOISE - target:
             key, seq, order = heappop(book.falling)

@@ -53,25 +53,10 @@ class Portfolio:
     ) -> None:
         """Book an execution: `signed` units bought (or, negative, sold) at `price` money units,
         before the order counts it as filled. What the order blocked for it is free again."""
-        value = signed * price
-        self.cash_units -= value + charges
-        held = position.quantity
-        profit = 0
-        if held * signed >= 0:
-            cost = position.cost + value
-        else:
-            if abs(signed) >= abs(held):
-                profit = held * price - position.cost
-                cost = (held + signed) * price
-            else:
-                released = position.cost * signed // held
-                profit = released - value
-                cost = position.cost + released
-            position.realised += profit
-        position.cost = cost
-        position.quantity = held + signed
+        self.cash_units -= signed * price + charges
+        profit = book_execution(position, signed, price)
         if self.margined:
-            leverage = position.leverage
+            leverage, cost = position.leverage, position.cost
             blocked = abs(cost) if leverage == 1 else int(-(-abs(cost) // leverage))
             freed = position.margin - blocked
             position.margin = blocked
@@ -140,3 +125,24 @@ class Portfolio:
             position.resting_buys -= quantity
         else:
             position.resting_sells -= quantity
+
+
+def book_execution(position: Position, signed: int, price: int) -> int:
+    """Change a position by `signed` units at `price` money units; the profit taken by it.
+
+    The average cost stays when a position is reduced, and is the price when it is reversed.
+    """
+    held = position.quantity
+    position.quantity = held + signed
+    if held * signed >= 0:
+        position.cost += signed * price
+        return 0
+    if abs(signed) >= abs(held):
+        profit = held * price - position.cost
+        position.cost = (held + signed) * price
+    else:
+        released = position.cost * signed // held
+        profit = released - signed * price
+        position.cost += released
+    position.realised += profit
+    return profit

@@ -30,9 +30,10 @@ class Order(msgspec.Struct, gc=False):
 
     `seq` is the order's place in the queue of its price level: it changes when a modification
     loses that place, and is 0 once the order has ended. `touched_ts` is when price first touched
-    its limit without passing it, `reserved` the margin it blocks in money units. `refused_by` is `openalgo` when OpenAlgo's own checks refused the request
-    (a bot gets an error and no order id) and `broker` when broker or exchange did (a bot gets an
-    id, then `rejected` in the books). `parent` is the order id of the entry that a linked order
+    its limit without passing it, `reserved` the margin it blocks in money units. `refused_by` is
+    `openalgo` when OpenAlgo's own checks refused the request (a bot gets an error and no order
+    id) and `broker` when broker or exchange did (a bot gets an id, then `rejected` in the
+    books). `parent` is the order id of the entry that a linked order
     protects; `oco` names the group of which one fill cancels or reduces the others.
     """
 

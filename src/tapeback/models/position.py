@@ -9,8 +9,9 @@ from tapeback.utils.money import to_rupees
 
 class Position(msgspec.Struct, gc=False):
     """The net position of one symbol in one product. `quantity` is signed; `cost` is the signed
-    cost of what is open and `realised` the profit taken before charges, `margin` what it blocks, all in money
-    units; `resting_buys` and `resting_sells` are the quantities of its resting orders."""
+    cost of what is open, `realised` the profit taken before charges and `margin` what it blocks,
+    all in money units; `resting_buys` and `resting_sells` are the quantities of its orders under
+    way."""
 
     symbol: str
     exchange: str

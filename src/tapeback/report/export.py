@@ -5,11 +5,12 @@ from __future__ import annotations
 import csv
 import os
 import secrets
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
+import numpy as np
 
 from tapeback.errors import OutputError
 from tapeback.report.document import encode_document, result_document, run_document
@@ -198,15 +199,11 @@ def _equity(result: BacktestResult) -> Table:
     curve = result.equity_curve
     columns = (
         iso_column(curve.ts),
-        _rounded(curve.equity.tolist(), 2),
-        _rounded(curve.drawdown.tolist(), 2),
-        _rounded(curve.drawdown_pct.tolist(), 6),
+        np.round(curve.equity, 2).tolist(),
+        np.round(curve.drawdown, 2).tolist(),
+        np.round(curve.drawdown_pct, 6).tolist(),
     )
     return Table(EQUITY_COLUMNS, zip(*columns, strict=True))
-
-
-def _rounded(column: Sequence[float], digits: int) -> list[float | None]:
-    return [None if value - value != 0.0 else round(value, digits) for value in column]
 
 
 def _daily(result: BacktestResult) -> Table:

@@ -40,8 +40,8 @@ def summary(result: BacktestResult) -> list[Line]:
 
 
 def _header(result: BacktestResult) -> Iterator[Line]:
-    strategy = result.manifest.get("code", {}).get("strategy") or "strategy"
-    yield Line(f"{strategy} on {', '.join(name for name, _ in result.origins)}", "title")
+    series = ", ".join(name for name, _ in result.origins)
+    yield Line(f"{result.manifest['strategy']} on {series}", "title")
     if result.synthetic:
         yield Line("SYNTHETIC DATA: made-up prices. No figure here speaks of a real market.", "bad")
     if result.status != "completed":
