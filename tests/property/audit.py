@@ -17,6 +17,7 @@ from tests.property.worlds import TICK, Bot, Plan
 
 NOISE = 1e-9
 _LIMIT_RULES = frozenset({"P2", "P2b", "P4"})
+_FOREVER = 2**62
 
 
 @dataclass
@@ -166,8 +167,10 @@ class Audit:
     def check_equity(self) -> None:
         """A1: cash and positions at the last closes, at every bar, to the paisa."""
         curve = self.result.equity_curve
-        for end, equity in zip(curve.ts.tolist(), curve.equity.tolist(), strict=True):
-            cash, held = self._account(end)
+        rows = list(zip(curve.ts.tolist(), curve.equity.tolist(), strict=True))
+        for row, (end, equity) in enumerate(rows, 1):
+            # Nothing comes after the last row: it shows the account as the run left it.
+            cash, held = self._account(end if row < len(rows) else _FOREVER)
             worth = cash
             for symbol, quantity in held.items():
                 candles = self.finest[symbol]
@@ -192,7 +195,7 @@ class Audit:
     def check_account(self) -> None:
         """S2: what is blocked is what open orders and positions block; nothing leaks."""
         portfolio = self.bot.context.portfolio
-        cash, held = self._account(2**62)
+        cash, held = self._account(_FOREVER)
         assert abs(portfolio.cash - float(cash)) < 1e-5
         for symbol, candles in self.finest.items():
             assert self.bot.context.net_quantity(symbol, candles.exchange) == held[symbol]

@@ -80,6 +80,7 @@ def test_net_is_gross_less_charges_less_assumed_slippage(busy_run: BacktestResul
 def test_what_a_trader_must_know_comes_in_its_order(busy_run: BacktestResult) -> None:
     told = text(replace(busy_run, bounds=Bounds(adverse=-5000.0, favourable=12.5)))
     order = (
+        "Busy on RELIANCE:NSE:1m",
         "Net ",
         " a side",
         "Net between -₹5,000.00 and ₹12.50",

@@ -351,6 +351,8 @@ def test_bars_before_the_start_that_are_not_there_are_an_error() -> None:
     params = {"buffer_enabled": True, "buffer_mode": "fetch_additional"}
     with pytest.raises(StrategyLoadError, match="this run has none"):
         play(Recorder, CANDLES, params)
+    with pytest.raises(StrategyLoadError, match="this run has none"):
+        play(Recorder, CANDLES, params, trade_from=int(CANDLES.ts[0]))
     with pytest.raises(StrategyLoadError, match="got 'skip'"):
         play(Recorder, CANDLES, {"buffer_enabled": True, "buffer_mode": "skip"})
 

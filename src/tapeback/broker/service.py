@@ -386,7 +386,7 @@ class BrokerService:
         if order.pricetype == "SL" and ((price < trigger) if buy else (price > trigger)):
             side = "at or above" if buy else "at or below"
             return Refusal(
-                f"Limit price of a stoploss {order.action.lower()} order must be {side} its trigger",
+                f"Limit price of stoploss {order.action.lower()} orders must be {side} the trigger",
                 f"The limit was {price}, the trigger {trigger}.",
                 BROKER,
             )

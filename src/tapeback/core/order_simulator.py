@@ -247,7 +247,7 @@ class OrderSimulator(Matching):
             self._step(book, ts)
 
     def _fall(self, book: Book, leg: int, start: float, target: float) -> None:
-        """Let price fall along a leg. A callback may rebuild the heap: it is looked up each time."""
+        """Let price fall along a leg. A callback may rebuild the heap: it is looked up anew."""
         rows, times = self._rows, book.times
         while book.falling and book.falling[0][0] <= GRID_NOISE - target:
             key, seq, order = heappop(book.falling)

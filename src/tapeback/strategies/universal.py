@@ -103,7 +103,6 @@ class UniversalStrategyAdapter(BaseStrategy):
                 f"{self.name} stands outside a run.",
                 remedy="Open it with tapeback.strategies.opening.open_strategy.",
             )
-        self._warm_up = WarmUp.read(params, self._trade_from)
         series = self._own_series(params.get("symbol"), params.get("exchange"))
         values = {
             "symbol": series.symbol,
@@ -120,6 +119,7 @@ class UniversalStrategyAdapter(BaseStrategy):
         _connect(bot, session)
         series = self._own_series(getattr(bot, "symbol", None), getattr(bot, "exchange", None))
         self._series = series.series
+        self._warm_up = WarmUp.read(params, self._trade_from, int(series.ts[0]))
         if self._setup_hook is not None:
             self._setup_hook(bot, params)
 

@@ -28,8 +28,9 @@ class WarmUp:
         self._day = -1
 
     @classmethod
-    def read(cls, params: Mapping[str, Any], trade_from: int | None) -> WarmUp:
-        """The warm-up that a strategy's parameters ask for.
+    def read(cls, params: Mapping[str, Any], trade_from: int | None, first_bar: int) -> WarmUp:
+        """The warm-up that a strategy's parameters ask for; `first_bar` is the label of the
+        first bar there is.
 
         Raises StrategyLoadError when bars before the start are wanted and the run has none.
         """
@@ -39,7 +40,7 @@ class WarmUp:
         if mode not in MODES:
             raise StrategyLoadError(f"buffer_mode must be one of {', '.join(MODES)}; got {mode!r}.")
         if mode == "fetch_additional":
-            if trade_from is None:
+            if trade_from is None or first_bar >= trade_from:
                 raise StrategyLoadError(
                     "buffer_mode fetch_additional warms the bot up on bars before the start, and "
                     "this run has none.",
