@@ -131,14 +131,22 @@ def run(
 def with_bounds(
     result: BacktestResult, rerun: Callable[[AppConfig], BacktestResult], config: AppConfig
 ) -> BacktestResult:
-    """The result with the interval that its net profit lies in when bars are read otherwise."""
-    nets = [
-        rerun(build_config(config, **dials)).metrics.net_pnl for dials in (_ADVERSE, _FAVOURABLE)
-    ]
-    interval = Bounds(
-        adverse=min(*nets, result.metrics.net_pnl), favourable=max(*nets, result.metrics.net_pnl)
-    )
-    return replace(result, bounds=interval)
+    """The result with the interval that its net profit lies in when bars are read otherwise.
+
+    Only runs that were played to their end say anything: where one was not, there is no interval
+    and a note tells why.
+    """
+    nets = [result.metrics.net_pnl]
+    for name, dials in (("adverse", _ADVERSE), ("favourable", _FAVOURABLE)):
+        try:
+            other = rerun(build_config(config, **dials))
+        except StrategyFailedError as error:
+            note = f"no bounds: under the {name} reading of the bars {error}"
+            return replace(result, notes=(*result.notes, note))
+        if "cancelled" in (result.status, other.status):
+            return replace(result, notes=(*result.notes, "no bounds: the run was interrupted."))
+        nets.append(other.metrics.net_pnl)
+    return replace(result, bounds=Bounds(adverse=min(nets), favourable=max(nets)))
 
 
 def simulate(
@@ -284,12 +292,20 @@ def _result(
         faults=tuple(StrategyFault(f.ts, f.callback, f.error, f.traceback) for f in record.faults),
         modifications=tuple(simulator.modified),
         origins=tuple((candles.series.name, candles.origin) for candles in engine.series),
-        strategy_state=strategy.get_state(),
+        strategy_state=_state_of(strategy),
         total_candles=record.bars_total,
         processed_candles=record.bars_done,
         manifest=manifest,
         run=RunInfo("", datetime.fromtimestamp(0, UTC), 0.0, "", {}),
     )
+
+
+def _state_of(strategy: BaseStrategy) -> dict[str, Any]:
+    """What the strategy tells of itself; that it cannot is told too, and costs no result."""
+    try:
+        return strategy.get_state()
+    except Exception as error:
+        return {"error": f"get_state() raised {type(error).__name__}: {error}"}
 
 
 def _manifest(

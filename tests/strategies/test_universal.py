@@ -227,6 +227,18 @@ def test_a_bot_of_parts_is_run_by_its_parts() -> None:
     assert bot.calls == ["fills", "fills", 101.0]
 
 
+def test_a_bot_that_is_stopped_before_its_first_bar_does_nothing() -> None:
+    class Eager(Recorder):
+        def setup_grid(self) -> None:
+            self.calls.append((datetime.now(), "setup"))
+
+    def stop(bot: Any, candle: Any) -> None:
+        bot.is_active = False
+
+    played = play(UniversalStrategyAdapter(Eager, pre_bar_hook=stop), CANDLES)
+    assert (played.record.status, played.bot.calls) == ("completed", [])
+
+
 @pytest.mark.parametrize("flag", ["is_active", "is_running"])
 def test_defect_41_a_bot_that_stops_itself_is_not_called_again(flag: str) -> None:
     class Stopping(Recorder):
@@ -375,6 +387,8 @@ def test_a_bot_is_called_on_the_bars_of_its_own_series_alone() -> None:
     assert prices(play(Recorder, [fine, CANDLES]).bot) == list(fine.close)
     hidden = play(Recorder, [fine, CANDLES], intrabar="lower_timeframe")
     assert prices(hidden.bot) == list(CANDLES.close)
+    with pytest.raises(StrategyLoadError, match="'ACMEE', and this run has ACME:NSE:1h only"):
+        play(Recorder, CANDLES, {"symbol": "ACMEE"})
 
 
 def test_a_bot_that_knows_its_symbol_gets_that_symbols_bars() -> None:

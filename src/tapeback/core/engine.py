@@ -139,10 +139,18 @@ class BacktestEngine:
             status = "cancelled" if self._cancelled else "failed"
         except KeyboardInterrupt:
             status = "cancelled"
+        except SystemExit as ending:
+            status = self._left(ending)
         self.simulator.walking = False
         self._report()
         played = sum(self._closed(candles) for candles in self.series)
         return RunRecord(status, self.simulator, self._equity(), played, self._total, self.faults)
+
+    def _left(self, ending: SystemExit) -> Status:
+        """A strategy that calls sys.exit() ends its run: well, unless it gives a code."""
+        what = f"the strategy called sys.exit({ending.code!r})"
+        self.faults.append(Fault(self.now, "sys.exit", what, format_exc()))
+        return "failed" if ending.code else "completed"
 
     def cancel(self) -> None:
         """End the run soon, with status `cancelled`."""

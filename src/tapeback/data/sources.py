@@ -14,7 +14,8 @@ from tapeback.utils.clock import day_of, midnight
 
 
 def load_series(data: DataConfig, seed: int, *, sessions_before: int = 0) -> list[Candles]:
-    """One series for each file that `data` names, or the synthetic one.
+    """One series for each file that `data` names, in the file's own timeframe where none is set,
+    or the synthetic one.
 
     With `sessions_before` each series begins as many sessions before `data.start`, as far as its
     source reaches. Raises DataError as providers do, DataNotFoundError when no source is named,
@@ -38,12 +39,13 @@ def load_series(data: DataConfig, seed: int, *, sessions_before: int = 0) -> lis
             "--data synthetic.",
         )
     series = []
+    said = "timeframe" in data.model_fields_set
     for file in data.data_files:
         own = data.model_copy(
             update={
                 "symbol": file.symbol or data.symbol,
                 "exchange": file.exchange or data.exchange,
-                "timeframe": file.timeframe or data.timeframe,
+                "timeframe": file.timeframe or (data.timeframe if said else None),
             }
         )
         series.append(_fetch(FileDataProvider(file.path, label=data.label), own, sessions_before))

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
 from hashlib import sha256
 from itertools import repeat
+from math import nan
 from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
@@ -159,6 +160,11 @@ class Candles(Sequence[Candle]):
         return bool(np.nansum(self.volume) > 0)
 
     @cached_property
+    def _absent(self) -> tuple[bool, bool]:
+        """Whether volume and open interest are missing altogether."""
+        return bool(np.isnan(self.volume).all()), bool(np.isnan(self.oi).all())
+
+    @cached_property
     def days(self) -> Ints:
         """Indian day number of each bar."""
         return days_of(self.ts)
@@ -226,7 +232,9 @@ class Candles(Sequence[Candle]):
 
     def rows(self, start: int, stop: int) -> Iterator[Candle]:
         """The candles of an index range, made as they are asked for."""
-        lists = [column[start:stop].tolist() for column in self.columns]
+        lists: list[Iterable[float]] = [column[start:stop].tolist() for column in self.columns[:5]]
+        for column, absent in zip(self.columns[5:], self._absent, strict=True):
+            lists.append(repeat(nan) if absent else column[start:stop].tolist())
         return map(Candle, *lists, repeat(self.series))
 
     def __len__(self) -> int:

@@ -104,6 +104,11 @@ class UniversalStrategyAdapter(BaseStrategy):
                 remedy="Open it with tapeback.strategies.opening.open_strategy.",
             )
         series = self._own_series(params.get("symbol"), params.get("exchange"))
+        if params.get("symbol", series.symbol) != series.symbol:
+            known = ", ".join(candles.series.name for candles in self.context.engine.series)
+            raise StrategyLoadError(
+                f"{self.name} is to trade {params['symbol']!r}, and this run has {known} only."
+            )
         values = {
             "symbol": series.symbol,
             "exchange": series.exchange,
@@ -147,7 +152,7 @@ class UniversalStrategyAdapter(BaseStrategy):
     def _call(self, bot: Any, candle: Candle) -> None:
         if self._pre_bar_hook is not None:
             self._pre_bar_hook(bot, candle)
-        if not self._started:
+        if not self._started and getattr(bot, "is_active", True) is not False:
             self._started = True
             self._start(bot, candle)
         if _has_stopped(bot):
