@@ -1,1 +1,1 @@
-"""How fast Tapeback and other engines do the same jobs, and whether they come to the same result."""
+"""How fast Tapeback and other engines do the same jobs, and whether their results agree."""

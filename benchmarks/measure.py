@@ -61,8 +61,9 @@ class Measurement:
     @classmethod
     def from_json(cls, line: str) -> Measurement:
         fields: dict[str, Any] = json.loads(line)
-        outcomes = {name: Outcome(**fields.pop(name)) for name in ("played", "checked")}
-        return cls(**fields, **outcomes)
+        for name in ("played", "checked"):
+            fields[name] = Outcome(**fields[name])
+        return cls(**fields)
 
 
 def serve(engine: str, version: str, prepare: Callable[[str, int], Job]) -> None:

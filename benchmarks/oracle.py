@@ -99,5 +99,6 @@ def grid_levels(close: float) -> tuple[list[float], list[float]]:
 def moving_average(close: Floats, length: int) -> list[float]:
     """Mean of the last `length` closes at each bar, NaN before there are as many."""
     sums = np.concatenate(([0.0], np.cumsum(close)))
-    means = (sums[length:] - sums[:-length]) / length
-    return [float("nan")] * (min(length, len(close) + 1) - 1) + means.tolist()
+    means: Floats = (sums[length:] - sums[:-length]) / length
+    averages: list[float] = means.tolist()
+    return [float("nan")] * (len(close) - len(averages)) + averages

@@ -1,4 +1,4 @@
-"""The process that measures live bots: `python -m benchmarks.jobs.bots grid|supertrend BARS [once]`.
+"""The process that measures live bots: `python -m benchmarks.jobs.bots grid|supertrend BARS`.
 
 The bots of `strats/` run unchanged with the shipped settings over synthetic minute bars, from the
 settings to the metrics; making the bars is part of it.

@@ -1,4 +1,4 @@
-"""The process that measures Tapeback: `python -m benchmarks.jobs.tapeback JOB BARS [once]`.
+"""The process that measures Tapeback: `python -m benchmarks.jobs.tapeback JOB BARS`.
 
 Each job is played twice: with its default settings (sessions, margin, charges, slippage), which is
 what the clock sees, and with the oracle's, whose outcome is compared.
@@ -7,7 +7,6 @@ what the clock sees, and with the oracle's, whose outcome is compared.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import partial
 from typing import Any
 
 import tapeback
@@ -46,9 +45,7 @@ def prepare(name: str, bars: int) -> Job:
     """A job on `bars` bars, J4 on as many of each of fifty symbols. `flips-K` has a fill every K
     bars."""
     if name == "J4":
-        series = [
-            candles_of(walk, f"BENCH{k:02}") for k, walk in enumerate(generate.several(bars))
-        ]
+        series = [candles_of(walk, f"BENCH{k:02}") for k, walk in enumerate(generate.several(bars))]
     else:
         series = [candles_of(generate.single(bars), "RELIANCE")]
     return Job(
@@ -70,12 +67,15 @@ def play(name: str, series: Sequence[Candles], **settings: Any) -> BacktestResul
     Slices share the columns but nothing that an earlier run has worked out from them.
     """
     fresh = [candles[:] for candles in series]
-    run = partial(tapeback.backtest, candles=fresh, initial_cash=CASH, **settings)
+    params: dict[str, Any] = {}
     if name.startswith(FLIPS):
-        return run(Flips, params={"every": int(name.removeprefix(FLIPS))})
-    strategy = STRATEGIES[name]
-    params = {"series": fresh} if strategy in (SmaCross, SmaCrossOfMany) else None
-    return run(strategy, params=params)
+        strategy: type[BaseStrategy] = Flips
+        params["every"] = int(name.removeprefix(FLIPS))
+    else:
+        strategy = STRATEGIES[name]
+        if strategy in (SmaCross, SmaCrossOfMany):
+            params["series"] = fresh
+    return tapeback.backtest(strategy, fresh, params=params, initial_cash=CASH, **settings)
 
 
 def outcome_of(result: BacktestResult) -> Outcome:

@@ -54,9 +54,7 @@ class SmaCross(bt.Strategy):
             if now[0] > now[1] and before[0] <= before[1]:
                 if not self.getposition(data).size:
                     self.buy(data, size=QUANTITY)
-            elif (
-                now[0] < now[1] and before[0] >= before[1] and self.getposition(data).size
-            ):
+            elif now[0] < now[1] and before[0] >= before[1] and self.getposition(data).size:
                 self.sell(data, size=QUANTITY)
 
 

@@ -53,7 +53,8 @@ def prepare(name: str, bars: int) -> Job:
         )
         return outcome_of(portfolio)
 
-    return Job(bars=bars * len(walks), play=idle if name == "J1" else cross)
+    plays = {"J1": idle, "J2": cross, "J4": cross}
+    return Job(bars=bars * len(walks), play=plays[name])
 
 
 def outcome_of(portfolio: vbt.Portfolio) -> Outcome:

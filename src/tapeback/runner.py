@@ -259,13 +259,13 @@ def _result(
     simulator, first = record.simulator, engine.series[0]
     initial = config.backtest.initial_cash
     columns = record.equity
-    trades = match_trades(simulator.ledger.rows)
+    trades = match_trades(simulator.ledger)
     metrics = MetricsCalculator().calculate(
         equity=columns.equity,
         ends=columns.ends,
         initial_capital=initial,
         trades=trades,
-        fills=simulator.ledger.columns,
+        fills=record.fills,
         benchmark_close=columns.benchmark,
         in_market=columns.invested,
         risk_free_pct=config.backtest.risk_free_pct,
@@ -278,7 +278,7 @@ def _result(
         start_time=to_ist(min(int(c.starts[0]) for c in engine.series)),
         end_time=to_ist(max(int(c.ends[-1]) for c in engine.series)),
         trades=tuple(trades),
-        orders=tuple(simulator.orders.values()),
+        orders=tuple(simulator.orders.rows),
         fills=simulator.ledger,
         equity_curve=EquityCurve(columns.ends, columns.equity, initial),
         metrics=metrics,

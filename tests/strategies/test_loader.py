@@ -6,6 +6,7 @@ import logging
 import os
 import sys
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
@@ -149,6 +150,23 @@ def test_defect_39_a_run_leaves_nothing_behind(strats: Path, tmp_path: Path) -> 
         "some_bot.py",
         "trading_bot.py",
     ]
+
+
+def test_modules_of_the_same_names_come_back_after_a_run(strats: Path) -> None:
+    own = {name: ModuleType(name) for name in ("strats", "strats.trading_bot", "openalgo")}
+    known = {name: sys.modules.get(name) for name in own}
+    sys.modules.update(own)
+    try:
+        assert len(run_file(write_bot(strats, BOT)).bot.seen) == 3
+        assert {name: sys.modules.get(name) for name in own} == own
+        del sys.modules["openalgo"]
+        run_file(strats / "some_bot.py")
+        assert "openalgo" not in sys.modules
+    finally:
+        for name, module in known.items():
+            sys.modules.pop(name, None)
+            if module is not None:
+                sys.modules[name] = module
 
 
 def test_a_run_that_fails_leaves_nothing_behind_either(strats: Path) -> None:

@@ -72,6 +72,19 @@ def test_defect_44_a_new_bot_is_one_file_and_one_row(tmp_path: Path) -> None:
     assert played.state["name"] == "mine"
 
 
+def test_a_path_starts_where_the_user_stands_and_a_rows_at_the_root(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here, root = tmp_path / "here", tmp_path / "root"
+    mine, rows = (write_bot(folder / "strats", BOT, "price_bot.py") for folder in (here, root))
+    monkeypatch.chdir(here)
+    text = "strats/price_bot.py:PriceBot"
+    assert resolve(text, root=root).bot == BotFile(mine, "PriceBot")
+    assert resolve("row", root=root, bots={"row": text}).bot == BotFile(rows, "PriceBot")
+    mine.unlink()
+    assert resolve(text, root=root).bot == BotFile(rows, "PriceBot")
+
+
 def test_a_file_in_strats_needs_no_row(tmp_path: Path) -> None:
     write_bot(tmp_path / "strats", BOT, "price_bot.py")
     for name in ("price_bot", "price-bot"):

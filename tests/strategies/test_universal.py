@@ -14,7 +14,6 @@ import pytest
 from tapeback.errors import StrategyError, StrategyLoadError
 from tapeback.strategies.registry import resolve
 from tapeback.strategies.universal import UniversalStrategyAdapter
-from tapeback.utils.clock import to_ns
 from tests.strategies.running import candles_of, play, write_bot
 
 CANDLES = candles_of([100.0 + i for i in range(21)])  # three sessions of seven hours
@@ -251,7 +250,12 @@ def test_defect_41_a_bot_that_stops_itself_is_not_called_again(flag: str) -> Non
                 )  # fmt: skip
                 setattr(self, flag, False)
 
-    played = play(Stopping, CANDLES, fidelity="none")
+    hooked: list[float] = []
+    adapter = UniversalStrategyAdapter(
+        Stopping, pre_bar_hook=lambda bot, candle: hooked.append(candle.close)
+    )
+    played = play(adapter, CANDLES, fidelity="none")
+    assert hooked == prices(played.bot)
     assert prices(played.bot) == [100.0, 101.0, 102.0, 103.0]
     assert [order.status for order in played.orders] == ["open"]
 
@@ -343,7 +347,7 @@ def test_defect_37_ninety_sessions_of_any_timeframe_are_ninety_sessions() -> Non
 
 def test_bars_before_the_start_only_feed_history() -> None:
     seen: list[int] = []
-    start = to_ns(datetime(2024, 1, 2))
+    start = int(CANDLES.ts[7])
     params = {"buffer_enabled": True, "buffer_mode": "fetch_additional", "buffer_days": 1}
 
     class Looking(Recorder):

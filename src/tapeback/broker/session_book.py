@@ -5,8 +5,6 @@ Bots poll their books at every bar, so a poll costs no more than copying the row
 
 from __future__ import annotations
 
-from itertools import islice
-
 from tapeback.broker import replies
 from tapeback.broker.replies import Reply
 from tapeback.broker.rules import OPENALGO
@@ -114,7 +112,7 @@ class SessionBook:
     def _unchanged(self, day: int) -> bool:
         """Whether nothing happened to any order since the books were last read."""
         simulator = self._simulator
-        mark = day, len(simulator.orders), len(simulator.ledger.rows), len(simulator.modified)
+        mark = day, len(simulator.orders), len(simulator.ledger), len(simulator.modified)
         if mark != self._mark:
             self._mark = mark
             return False
@@ -125,7 +123,7 @@ class SessionBook:
         orders = self._simulator.orders
         count = len(orders) - self._seen_orders
         self._seen_orders = len(orders)
-        newest = list(islice(reversed(orders.values()), count))
+        newest = orders.newest(count)[::-1]
         return [order for order in reversed(newest) if order.refused_by != OPENALGO]
 
     def _begin(self, day: int) -> None:

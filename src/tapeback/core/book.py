@@ -53,12 +53,42 @@ class Book:
     """
 
     __slots__ = (
-        "arrivals", "candle", "candles", "end", "falling", "frictions", "gate_high", "gate_low",
-        "has_volume", "hit_high", "hit_low", "instrument", "leader", "leg", "leverage",
-        "limit_slack", "low_first", "net", "opened", "opposed", "parked", "participation",
-        "points", "portfolio", "positions", "price", "rising", "session_closes", "session_opens", "stale", "start",
-        "start_shift", "times", "volume_left", "walked",
-    )  # fmt: skip
+        "arrivals",
+        "candle",
+        "candles",
+        "end",
+        "falling",
+        "frictions",
+        "gate_high",
+        "gate_low",
+        "has_volume",
+        "hit_high",
+        "hit_low",
+        "instrument",
+        "leader",
+        "leg",
+        "leverage",
+        "limit_slack",
+        "low_first",
+        "net",
+        "opened",
+        "opposed",
+        "parked",
+        "participation",
+        "points",
+        "portfolio",
+        "positions",
+        "price",
+        "rising",
+        "session_closes",
+        "session_opens",
+        "stale",
+        "start",
+        "start_shift",
+        "times",
+        "volume_left",
+        "walked",
+    )
 
     def __init__(
         self, instrument: Instrument, candles: Candles, rules: ExecutionRules, portfolio: Portfolio

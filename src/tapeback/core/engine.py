@@ -22,6 +22,7 @@ from tapeback.market import timeframes
 from tapeback.market.candles import Candles
 from tapeback.market.instruments import instrument_of
 from tapeback.models.candle import Candle
+from tapeback.models.fill import FillColumns
 from tapeback.models.order import Order
 from tapeback.utils.clock import midnight
 
@@ -48,6 +49,7 @@ class RunRecord:
 
     status: Status
     simulator: OrderSimulator
+    fills: FillColumns
     equity: EquityColumns
     bars_done: int
     bars_total: int
@@ -144,7 +146,10 @@ class BacktestEngine:
         self.simulator.walking = False
         self._report()
         played = sum(self._closed(candles) for candles in self.series)
-        return RunRecord(status, self.simulator, self._equity(), played, self._total, self.faults)
+        fills = self.simulator.ledger.columns()
+        return RunRecord(
+            status, self.simulator, fills, self._equity(fills), played, self._total, self.faults
+        )
 
     def _left(self, ending: SystemExit) -> Status:
         """A strategy that calls sys.exit() ends its run: well, unless it gives a code."""
@@ -382,10 +387,10 @@ class BacktestEngine:
                 )
         return shown
 
-    def _equity(self) -> EquityColumns:
+    def _equity(self, fills: FillColumns) -> EquityColumns:
         played = [self.series[k] for k in self._finest]
         marks = [candles[: self._closed(candles)] for candles in played]
-        return equity_columns(self.portfolio.initial, marks, self.simulator.ledger.columns)
+        return equity_columns(self.portfolio.initial, marks, fills)
 
     def _report(self) -> None:
         if self._progress is not None:

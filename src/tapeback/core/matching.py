@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Callable
 
 from tapeback.core.book import UNKNOWN, Book, Change
-from tapeback.core.ledger import Ledger, Parts
+from tapeback.core.ledger import Ledger, OrderLog, Parts
 from tapeback.core.portfolio import Portfolio
 from tapeback.core.ports import CostPlan, Listener
 from tapeback.core.rules import ExecutionRules
@@ -28,8 +28,8 @@ class Matching:
         self.rules = rules
         self.portfolio = portfolio
         self.books: dict[BookKey, Book] = {}
-        self.orders: dict[str, Order] = {}
-        self.ledger = Ledger()
+        self.orders = OrderLog()
+        self.ledger = ledger = Ledger()
         self.events: deque[Order] = deque()
         self.listener: Listener | None = None
         self.on_fault: Callable[[str, Exception], None] | None = None
@@ -40,7 +40,15 @@ class Matching:
         self.shortfalls: dict[int, int] = {}
         self._charge = costs.charge
         self._margined = portfolio.margined
-        self._rows = self.ledger.rows
+        self._placed = self.orders.rows
+        self._add_ts = ledger.ts.append
+        self._add_signed = ledger.signed.append
+        self._add_price = ledger.price.append
+        self._add_units = ledger.units.append
+        self._add_charges = ledger.charges.append
+        self._add_reference = ledger.reference.append
+        self._add_order = ledger.orders.append
+        self._add_rule = ledger.rules.append
         self._groups: dict[str, tuple[Order, ...]] = {}
         self._seq = 0
         self._id_prefix = ""
@@ -52,15 +60,15 @@ class Matching:
 
         Ids are counters in OpenAlgo's shape, `YYMMDD` of the Indian date and eight digits.
         """
-        now, orders = self.now, self.orders
+        now, placed = self.now, self._placed
         if now >= self._id_until:
             day = day_number(now)
             self._id_until = midnight(day) + DAY_NS
             self._id_prefix = f"{to_ist(now):%y%m%d}"
         self._seq = order.seq = self._seq + 1
-        order.orderid = orderid = f"{self._id_prefix}{len(orders) + 1:08d}"
+        placed.append(order)
+        order.orderid = f"{self._id_prefix}{len(placed):08d}"
         order.placed_ts = now
-        orders[orderid] = order
 
     @property
     def fills(self) -> Ledger:
@@ -242,7 +250,18 @@ class Matching:
         filled = order.filled_quantity
         total = filled + quantity
         book.net += signed
-        self._rows.append((now, order, signed, price, units, charges, rule, reference, parts, thin))
+        if parts is not None:
+            self.ledger.parts[len(self.ledger.ts)] = parts
+            if thin:
+                self.ledger.thin.add(len(self.ledger.ts))
+        self._add_ts(now)
+        self._add_signed(signed)
+        self._add_price(price)
+        self._add_units(units)
+        self._add_charges(charges)
+        self._add_reference(reference)
+        self._add_order(order)
+        self._add_rule(rule)
         order.average_price = (
             (order.average_price * filled + price * quantity) / total if filled else price
         )

@@ -248,7 +248,7 @@ class OrderSimulator(Matching):
 
     def _fall(self, book: Book, leg: int, start: float, target: float) -> None:
         """Let price fall along a leg. A callback may rebuild the heap: it is looked up anew."""
-        rows, times = self._rows, book.times
+        filled, times = self.ledger.ts, book.times
         while book.falling and book.falling[0][0] <= GRID_NOISE - target:
             key, seq, order = heappop(book.falling)
             if order.seq != seq:
@@ -256,9 +256,9 @@ class OrderSimulator(Matching):
             book.price = at = -key
             begins = times[leg]
             self.now = begins + int((times[leg + 1] - begins) * ((start - at) / (start - target)))
-            before = len(rows)
+            before = len(filled)
             self.reach(book, order, at, False)
-            if leg < 2 and len(rows) > before:
+            if leg < 2 and len(filled) > before:
                 book.hit_low = True
                 if book.hit_high:
                     self.mark_ambiguous(book)
@@ -270,7 +270,7 @@ class OrderSimulator(Matching):
 
     def _rise(self, book: Book, leg: int, start: float, target: float) -> None:
         """Let price rise along a leg."""
-        rows, times = self._rows, book.times
+        filled, times = self.ledger.ts, book.times
         while book.rising and book.rising[0][0] <= target + GRID_NOISE:
             at, seq, order = heappop(book.rising)
             if order.seq != seq:
@@ -278,9 +278,9 @@ class OrderSimulator(Matching):
             book.price = at
             begins = times[leg]
             self.now = begins + int((times[leg + 1] - begins) * ((at - start) / (target - start)))
-            before = len(rows)
+            before = len(filled)
             self.reach(book, order, at, False)
-            if leg < 2 and len(rows) > before:
+            if leg < 2 and len(filled) > before:
                 book.hit_high = True
                 if book.hit_low:
                     self.mark_ambiguous(book)
@@ -394,9 +394,9 @@ class OrderSimulator(Matching):
         down = book.points[book.leg + 1] < book.points[book.leg]
         entry = heappop(book.falling if down else book.rising)
         book.price = -entry[0] if down else entry[0]
-        leg, before = book.leg, len(self._rows)
+        leg, before = book.leg, len(self.ledger.ts)
         self.reach(book, entry[2], book.price, False)
-        if leg < 2 and len(self._rows) > before:
+        if leg < 2 and len(self.ledger.ts) > before:
             self._note_side(book, down)
 
     def _note_side(self, book: Book, down: bool) -> None:

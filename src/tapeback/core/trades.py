@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Sequence
 
-from tapeback.core.ledger import FillRow
+from tapeback.core.ledger import Ledger
 from tapeback.models.order import Order
 from tapeback.models.trade import Trade
 from tapeback.utils.money import RUPEE
@@ -55,7 +54,7 @@ class _Match:
         self.fees += fees + paid
 
 
-def match_trades(rows: Sequence[FillRow]) -> list[Trade]:
+def match_trades(ledger: Ledger) -> list[Trade]:
     """Trades in the order in which they were closed; what is still open makes none.
 
     Positions of one symbol in different products are matched apart. Money is split in whole
@@ -64,7 +63,9 @@ def match_trades(rows: Sequence[FillRow]) -> list[Trade]:
     queues: dict[tuple[str, str, str], deque[_Lot]] = {}
     last: dict[tuple[str, str, str], _Match] = {}
     matches: list[_Match] = []
-    for ts, order, signed, _, price, fees, *_ in rows:
+    for ts, order, signed, price, fees in zip(
+        ledger.ts, ledger.orders, ledger.signed, ledger.units, ledger.charges, strict=True
+    ):
         key = (order.symbol, order.exchange, order.product)
         queue = queues.get(key)
         if queue is None:
