@@ -51,8 +51,12 @@ class Measurement:
     checked: Outcome
 
     @property
+    def median_seconds(self) -> float:
+        return median(self.seconds)
+
+    @property
     def ns_per_bar(self) -> float:
-        return median(self.seconds) / self.bars * 1e9
+        return self.median_seconds / self.bars * 1e9
 
     @property
     def calls_per_bar(self) -> float:

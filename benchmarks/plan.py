@@ -9,6 +9,7 @@ from benchmarks.engines import BOTS, TAPEBACK, Engine
 from benchmarks.generate import SEVERAL_BARS, SINGLE_BARS
 
 COMPARED = ("J1", "J2", "J2i", "J3", "J4")
+MOST_BARS = {job: SEVERAL_BARS if job == "J4" else SINGLE_BARS for job in COMPARED}
 JOBS = (*COMPARED, "bots", "memory", "scaling")
 
 SCALING = ("scaling, J2", "scaling, fills")
@@ -39,7 +40,7 @@ def cells_of(jobs: Sequence[str], bars: int | None, peers: Sequence[Engine]) -> 
     cells: list[Cell] = []
     for job in jobs:
         if job in COMPARED:
-            count = min(bars or usual[job], SEVERAL_BARS if job == "J4" else SINGLE_BARS)
+            count = bars or usual[job]
             engines = [TAPEBACK, *(peer for peer in peers if job in peer.jobs)]
             cells += [Cell(job, engine, job, count) for engine in engines]
         elif job == "bots":

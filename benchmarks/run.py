@@ -20,7 +20,7 @@ from benchmarks import generate, oracle
 from benchmarks.engines import PEERS, Engine, EngineError
 from benchmarks.generate import REPO
 from benchmarks.measure import Measurement
-from benchmarks.plan import COMPARED, JOBS, Cell, cells_of
+from benchmarks.plan import COMPARED, JOBS, MOST_BARS, Cell, cells_of
 from benchmarks.table import compare, findings, table
 
 RESULTS = REPO / ".bench" / "results"
@@ -28,7 +28,11 @@ RESULTS = REPO / ".bench" / "results"
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Exit code 0, 1 when Tapeback fails or differs from the oracle, 2 for a wrong command."""
-    options = parser().parse_args(arguments)
+    commands = parser()
+    options = commands.parse_args(arguments)
+    for job in options.jobs:
+        if options.bars is not None and options.bars > MOST_BARS.get(job, options.bars):
+            commands.error(f"argument --bars: {job} has at most {MOST_BARS[job]:,} bars")
     peers = options.peers
     if options.install_peers:
         return install(peers or PEERS)
@@ -126,10 +130,9 @@ def wanted(job: str, bars: int, *, at_close: bool) -> oracle.Outcome:
 
 
 def _positive(text: str) -> int:
-    number = int(text.replace("_", ""))
-    if number <= 0:
-        raise ValueError
-    return number
+    if not text.isdecimal() or int(text) == 0:
+        raise argparse.ArgumentTypeError(f"{text!r} is no whole number above 0")
+    return int(text)
 
 
 def _peers(text: str) -> tuple[Engine, ...]:

@@ -12,8 +12,10 @@ from benchmarks.oracle import Outcome
 from benchmarks.plan import SCALING, Cell
 
 Measured = Mapping[Cell, Sequence[Measurement]]
-_TITLES = ("job", "engine", "bars", "CPU ns/bar", "calls/bar", "x Tapeback", "peak MB", "result")
-_LEFT = (0, 1, 7)
+_TITLES = (
+    "job", "engine", "bars", "CPU s", "ns/bar", "calls/bar", "x Tapeback", "peak MB", "result"
+)  # fmt: skip
+_LEFT = ("job", "engine", "result")
 
 
 def compare(found: Outcome, wanted: Outcome, *, rounds: bool = False) -> str:
@@ -33,10 +35,10 @@ def table(measured: Measured, checks: Mapping[Cell, str]) -> str:
     widths = [max(len(row[k]) for row in rows) for k in range(len(_TITLES))]
     lines = []
     for row in rows:
-        fields = zip(row, widths, strict=True)
+        fields = zip(_TITLES, row, widths, strict=True)
         padded = (
-            text.ljust(width) if k in _LEFT else text.rjust(width)
-            for k, (text, width) in enumerate(fields)
+            text.ljust(width) if title in _LEFT else text.rjust(width)
+            for title, text, width in fields
         )
         lines.append("  ".join(padded).rstrip())
     lines.insert(1, "-" * max(map(len, lines)))
@@ -70,12 +72,13 @@ def findings(measured: Measured) -> list[str]:
 def _row(cell: Cell, measured: Measured, check: str) -> tuple[str, ...]:
     runs = measured.get(cell, ())
     if not runs:
-        return (cell.job, cell.engine.name, f"{cell.bars:,}", "-", "-", "-", "-", check)
+        return (cell.job, cell.engine.name, f"{cell.bars:,}", *"-----", check)
     peaks = [run.peak_mb for run in runs if run.peak_mb is not None]
     return (
         cell.job,
         f"{cell.engine.name} {runs[0].version}",
         f"{runs[0].bars:,}",
+        f"{median(run.median_seconds for run in runs):.2f}",
         f"{median(run.ns_per_bar for run in runs):,.0f}",
         _figure(_calls(runs)),
         _ratio(cell, measured),

@@ -10,6 +10,7 @@ import warnings
 import numpy as np
 import pandas as pd
 from backtesting import Backtest, Strategy, __version__
+from backtesting.backtesting import Order
 
 from benchmarks import generate
 from benchmarks.generate import SESSION, Bars
@@ -27,20 +28,20 @@ from benchmarks.oracle import (
 
 
 class NoOp(Strategy):
-    def init(self):
+    def init(self) -> None:
         pass
 
-    def next(self):
+    def next(self) -> None:
         pass
 
 
 class SmaCross(Strategy):
-    def init(self):
+    def init(self) -> None:
         close = pd.Series(np.asarray(self.data.Close))
         self.fast = self.I(lambda: close.rolling(FAST).mean().to_numpy())
         self.slow = self.I(lambda: close.rolling(SLOW).mean().to_numpy())
 
-    def next(self):
+    def next(self) -> None:
         fast, slow = self.fast, self.slow
         now, before = (fast[-1], slow[-1]), (fast[-2], slow[-2])
         if now[0] > now[1] and before[0] <= before[1]:
@@ -53,11 +54,11 @@ class SmaCross(Strategy):
 class Grid(Strategy):
     """Which limits were filled shows in which orders are gone: there is no callback for it."""
 
-    def init(self):
-        self.resting = []
+    def init(self) -> None:
+        self.resting: list[tuple[Order, int, float]] = []
         self.fills = 0
 
-    def next(self):
+    def next(self) -> None:
         there = {id(order) for order in self.orders}
         filled = [level for level in self.resting if id(level[0]) not in there]
         self.resting = [level for level in self.resting if id(level[0]) in there]
@@ -72,7 +73,7 @@ class Grid(Strategy):
                 self.rest(1, below)
                 self.rest(-1, above)
 
-    def rest(self, side, price):
+    def rest(self, side: int, price: float) -> None:
         send = self.buy if side > 0 else self.sell
         self.resting.append((send(size=1, limit=price), side, price))
 

@@ -28,27 +28,27 @@ _EPOCH = 719_163.0  # 1970-01-01 in matplotlib's day numbers, which backtrader u
 class NoOp(bt.Strategy):
     fills = trips = 0
 
-    def next(self):
+    def next(self) -> None:
         pass
 
 
 class SmaCross(bt.Strategy):
     """All symbols in one strategy; J2 has one of them."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         self.averages = [
             (data, bt.ind.SMA(data.close, period=FAST), bt.ind.SMA(data.close, period=SLOW))
             for data in self.datas
         ]
         self.fills = self.trips = 0
 
-    def notify_order(self, order):
+    def notify_order(self, order: bt.Order) -> None:
         self.fills += order.status == order.Completed
 
-    def notify_trade(self, trade):
+    def notify_trade(self, trade: bt.Trade) -> None:
         self.trips += trade.isclosed
 
-    def next(self):
+    def next(self) -> None:
         for data, fast, slow in self.averages:
             now, before = (fast[0], slow[0]), (fast[-1], slow[-1])
             if now[0] > now[1] and before[0] <= before[1]:
@@ -61,19 +61,19 @@ class SmaCross(bt.Strategy):
 class Grid(bt.Strategy):
     trips = None
 
-    def __init__(self):
+    def __init__(self) -> None:
         self.bar = self.fills = 0
-        self.resting = {}
-        self.filled = []
+        self.resting: dict[int, tuple[bt.Order, int, float]] = {}
+        self.filled: list[tuple[bt.Order, int, float]] = []
 
-    def notify_order(self, order):
+    def notify_order(self, order: bt.Order) -> None:
         if order.status == order.Completed:
             self.fills += 1
             level = self.resting.pop(order.ref, None)
             if level is not None:
                 self.filled.append(level)
 
-    def next(self):
+    def next(self) -> None:
         filled, self.filled = self.filled, []
         for _, side, price in filled:
             self.rest(-side, price + side * GRID_STEP)
@@ -86,7 +86,7 @@ class Grid(bt.Strategy):
                 self.rest(-1, above)
         self.bar += 1
 
-    def rest(self, side, price):
+    def rest(self, side: int, price: float) -> None:
         send = self.buy if side > 0 else self.sell
         order = send(size=1, price=price, exectype=bt.Order.Limit)
         self.resting[order.ref] = (order, side, price)
@@ -97,11 +97,11 @@ class Feed(bt.feed.DataBase):
 
     params = (("rows", None),)
 
-    def start(self):
+    def start(self) -> None:
         super().start()
         self.coming = iter(self.p.rows)
 
-    def _load(self):
+    def _load(self) -> bool:
         row = next(self.coming, None)
         if row is None:
             return False

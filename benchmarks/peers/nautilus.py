@@ -18,7 +18,8 @@ from nautilus_trader.indicators import SimpleMovingAverage
 from nautilus_trader.model.currencies import USD
 from nautilus_trader.model.data import Bar, BarType
 from nautilus_trader.model.enums import AccountType, OmsType, OrderSide
-from nautilus_trader.model.identifiers import InstrumentId, Symbol, TraderId, Venue
+from nautilus_trader.model.events import OrderFilled
+from nautilus_trader.model.identifiers import ClientOrderId, InstrumentId, Symbol, TraderId, Venue
 from nautilus_trader.model.instruments import Equity
 from nautilus_trader.model.objects import Money, Price, Quantity
 from nautilus_trader.persistence.wranglers import BarDataWrangler
@@ -51,41 +52,41 @@ class Series(StrategyConfig, frozen=True):
 
 
 class NoOp(Strategy):
-    def __init__(self, config):
+    def __init__(self, config: Series) -> None:
         super().__init__(config)
         self.fills = 0
 
-    def on_start(self):
+    def on_start(self) -> None:
         for bar_type in self.config.types:
             self.subscribe_bars(bar_type)
 
-    def on_bar(self, bar):
+    def on_bar(self, bar: Bar) -> None:
         pass
 
-    def on_order_filled(self, event):
+    def on_order_filled(self, event: OrderFilled) -> None:
         self.fills += 1
 
 
 class _Averages:
     """Both averages of one symbol, their values at the bar before, and whether it is held."""
 
-    def __init__(self, instrument_id):
+    def __init__(self, instrument_id: InstrumentId) -> None:
         self.id = instrument_id
         self.fast, self.slow = SimpleMovingAverage(FAST), SimpleMovingAverage(SLOW)
-        self.before = None
+        self.before: tuple[float, float] | None = None
         self.held = False
 
 
 class SmaCross(NoOp):
-    def on_start(self):
-        self.averages = {}
+    def on_start(self) -> None:
+        self.averages: dict[BarType, _Averages] = {}
         for instrument_id, bar_type in zip(self.config.ids, self.config.types, strict=True):
             averages = self.averages[bar_type] = _Averages(instrument_id)
             self.register_indicator_for_bars(bar_type, averages.fast)
             self.register_indicator_for_bars(bar_type, averages.slow)
         super().on_start()
 
-    def on_bar(self, bar):
+    def on_bar(self, bar: Bar) -> None:
         averages = self.averages[bar.bar_type]
         if not averages.slow.initialized:
             return
@@ -98,25 +99,25 @@ class SmaCross(NoOp):
         elif fast < slow and before[0] >= before[1] and averages.held:
             self.trade(averages, OrderSide.SELL)
 
-    def trade(self, averages, side):
+    def trade(self, averages: _Averages, side: OrderSide) -> None:
         averages.held = not averages.held
         self.submit_order(self.order_factory.market(averages.id, side, _SIZE))
 
 
 class Grid(NoOp):
-    def on_start(self):
+    def on_start(self) -> None:
         self.bar = 0
-        self.resting = {}
-        self.filled = []
+        self.resting: dict[ClientOrderId, tuple[int, float]] = {}
+        self.filled: list[tuple[int, float]] = []
         super().on_start()
 
-    def on_order_filled(self, event):
+    def on_order_filled(self, event: OrderFilled) -> None:
         super().on_order_filled(event)
         level = self.resting.pop(event.client_order_id, None)
         if level is not None:
             self.filled.append(level)
 
-    def on_bar(self, bar):
+    def on_bar(self, bar: Bar) -> None:
         filled, self.filled = self.filled, []
         for side, price in filled:
             self.rest(-side, price + side * GRID_STEP)
@@ -128,7 +129,7 @@ class Grid(NoOp):
                 self.rest(-1, above)
         self.bar += 1
 
-    def rest(self, side, price):
+    def rest(self, side: int, price: float) -> None:
         action = OrderSide.BUY if side > 0 else OrderSide.SELL
         order = self.order_factory.limit(self.config.ids[0], action, _ONE, Price(price, 2))
         self.resting[order.client_order_id] = (side, price)

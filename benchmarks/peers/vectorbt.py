@@ -6,6 +6,8 @@ by compiled code; J1 is a compiled callback that does nothing; J3 is not possibl
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 import vectorbt as vbt
@@ -18,7 +20,7 @@ from benchmarks.oracle import CASH, FAST, FEE, QUANTITY, SLOW, Outcome
 
 
 @njit
-def order_nothing(context):
+def order_nothing(context: Any) -> Any:
     return nb.order_nothing_nb()
 
 

@@ -103,7 +103,10 @@ def run(
     wanted = config.strategy
     before = wanted.buffer_enabled and wanted.buffer_mode == "fetch_additional"
     series = load_series(
-        config.data, config.backtest.seed, sessions_before=wanted.buffer_days if before else 0
+        config.data,
+        config.backtest.seed,
+        sessions_before=wanted.buffer_days if before and wanted.buffer_bars is None else 0,
+        bars_before=wanted.buffer_bars or 0 if before else 0,
     )
     if config.execution.on_bad_data == "stop":
         refuse_mended(series)

@@ -106,14 +106,8 @@ def test_P7_limits_share_a_quarter_of_a_minute_bar() -> None:
 def test_P7_a_quarter_up_to_a_minute_and_a_tenth_above(timeframe: str, filled: int) -> None:
     candles = bars(*flat(100, 2), (100, 101, 94, 100), timeframe=timeframe, volume=1000)
     played = play(
-        candles,
-        {0: lambda s: s.buy(500, "LIMIT", price=95, product="CNC"), 1: lambda s: None},
-        fidelity="live", slippage="none", costs="none",
-    ) if timeframe == "1m" else play(
-        candles,
-        {1: lambda s: s.buy(500, "LIMIT", price=95, product="CNC")},
-        fidelity="live", slippage="none", costs="none",
-    )  # fmt: skip
+        candles, {1: lambda s: s.buy(500, "LIMIT", price=95, product="CNC")}, **LIVE
+    )
     assert [row[2] for row in played.rows] == [filled]
 
 

@@ -502,4 +502,4 @@ def test_the_digest_is_that_of_the_file(write: Write) -> None:
     changed = read(write(NAMES + bars(ISO).replace("100.0", "100.5"), "other.csv")).origin
     assert len(origin.sha256) == 64
     assert origin.sha256 != changed.sha256
-    assert origin.detail == str(path)
+    assert origin.detail == path.name

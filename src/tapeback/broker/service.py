@@ -123,14 +123,13 @@ class BrokerService:
         """Whether an order is so ordinary that `_refusal` has nothing to say: most are, and this
         is quicker to see. What is not plain may still be right."""
         quantity, price = order.quantity, order.price
-        if book is None or type(quantity) is not int or quantity <= 0:
+        if book is None or type(quantity) is not int or type(price) is not float:
             return False
-        if order.trigger_price or order.stop_loss or order.target:
-            return False
-        if not self._strict:
+        if order.trigger_price or order.stop_loss or order.target or not self._strict:
             return False
         return (
-            (order.action, order.product) in _ORDINARY
+            quantity > 0
+            and (order.action, order.product) in _ORDINARY
             and self.simulator.now != book.session_closes
             and not quantity % book.instrument.lot_size
             and (

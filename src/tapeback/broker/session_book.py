@@ -37,7 +37,6 @@ class SessionBook:
         self._rows: dict[str, Reply] = {}
         self._working: list[Order] = []
         self._looks: list[_Look] = []
-        self._statuses: list[str] = []
         self._page: list[Reply] = []
         self._statistics: Reply = {}
         self._seen_orders = 0
@@ -104,27 +103,23 @@ class SessionBook:
             self._begin(day)
         self._working = [order for order in (*self._working, *fresh) if order.seq]
         self._looks = [_look(order) for order in self._working]
-        self._statuses = [order.status for order in self._working]
         rows = self._rows
         self._page = [rows[orderid] for orderid in reversed(self._orders)]
         self._statistics = replies.order_statistics(self._orders.values(), self._sandbox)
 
     def _unchanged(self, day: int) -> bool:
         """Whether nothing happened to any order since the books were last read."""
-        simulator = self._simulator
-        mark = day, len(simulator.orders), len(simulator.ledger), len(simulator.modified)
-        if mark != self._mark:
-            self._mark = mark
-            return False
-        # Those counts miss what ended without a fill, and a triggered SL that now rests.
-        return [order.status for order in self._working] == self._statuses
+        mark = day, self._simulator.changes
+        if mark == self._mark:
+            return True
+        self._mark = mark
+        return False
 
     def _new_orders(self) -> list[Order]:
         orders = self._simulator.orders
         count = len(orders) - self._seen_orders
         self._seen_orders = len(orders)
-        newest = orders.newest(count)[::-1]
-        return [order for order in reversed(newest) if order.refused_by != OPENALGO]
+        return [order for order in orders.newest(count) if order.refused_by != OPENALGO]
 
     def _begin(self, day: int) -> None:
         """Drop what belongs to sessions before `day`."""

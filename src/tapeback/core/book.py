@@ -19,10 +19,11 @@ from tapeback.models.candle import Candle
 from tapeback.models.instrument import Instrument
 from tapeback.models.order import Order
 from tapeback.models.position import Position
-from tapeback.utils.clock import MINUTE_NS, day_number
+from tapeback.utils.clock import MINUTE_NS, day_number, midnight
 
 _STALE_LIMIT = 64
 UNKNOWN = -1.0
+_EXPIRY_STRESS_NS = 870 * MINUTE_NS
 # Prices of a grid may differ in the last bits, by how they were computed.
 GRID_NOISE = 1e-7
 
@@ -324,9 +325,13 @@ class Book:
         volume (P7)."""
         return self.has_volume and candle.volume == 0 and candle.high == candle.low
 
-    def first_minute(self, ts: int) -> bool:
-        """Whether an instant lies in the first minute of its session's data."""
-        return ts - self.session_opens < MINUTE_NS
+    def stressed(self, ts: int) -> bool:
+        """Whether slippage is doubled at an instant: in the first minute of its session's data,
+        and from 14:30 on an expiry day (P8)."""
+        if ts - self.session_opens < MINUTE_NS:
+            return True
+        expiry = self.instrument.expiry
+        return expiry is not None and ts - midnight(expiry) >= _EXPIRY_STRESS_NS
 
 
 def _participation(rules: ExecutionRules, timeframe: str) -> float | None:

@@ -105,6 +105,7 @@ class BacktestEngine:
         self.portfolio = portfolio
         self.simulator = OrderSimulator(rules, portfolio, costs)
         self.simulator.on_fault = self._fault
+        self.simulator.now = min(int(candles.starts[0]) for candles in self.series if len(candles))
         self.faults: list[Fault] = []
         self._progress = progress
         self._cancelled = False
@@ -126,7 +127,6 @@ class BacktestEngine:
         over (`continue_on_error`); Ctrl-C and `cancel()` end it as `cancelled`."""
         self._strategy = strategy
         self.simulator.listener = listener
-        self.simulator.now = min(int(candles.starts[0]) for candles in self.series if len(candles))
         status: Status = "completed"
         try:
             self._call(strategy.on_start, "on_start")

@@ -22,6 +22,7 @@ class Matching:
 
     `walking` tells whether a bar is being walked; then what happens to an order is told to the
     strategy at once, otherwise it waits in `events` until the strategy's callback is over.
+    `changes` counts everything that happens to any order.
     """
 
     def __init__(self, rules: ExecutionRules, portfolio: Portfolio, costs: CostPlan) -> None:
@@ -37,6 +38,7 @@ class Matching:
         self.walking = False
         self.ambiguous: list[tuple[int, str]] = []
         self.touch_misses = 0
+        self.changes = 0
         self.shortfalls: dict[int, int] = {}
         self._charge = costs.charge
         self._margined = portfolio.margined
@@ -66,6 +68,7 @@ class Matching:
             self._id_until = midnight(day) + DAY_NS
             self._id_prefix = f"{to_ist(now):%y%m%d}"
         self._seq = order.seq = self._seq + 1
+        self.changes += 1
         placed.append(order)
         order.orderid = f"{self._id_prefix}{len(placed):08d}"
         order.placed_ts = now
@@ -77,6 +80,7 @@ class Matching:
 
     def end(self, order: Order, status: str) -> None:
         """Take an order out of everything that is under way."""
+        self.changes += 1
         order.status = status
         order.seq = 0
         order.ended_ts = self.now
@@ -183,6 +187,7 @@ class Matching:
             self.fill_market(book, order, price, "P3", stop=True)
             return
         order.status = "open"
+        self.changes += 1
         if (price <= order.price) if order.action == "BUY" else (price >= order.price):
             self._fill_marketable(book, order, price, "P4", stop=True)
         else:
@@ -228,7 +233,7 @@ class Matching:
         return frictions.price(
             order.action == "BUY",
             reference,
-            stressed=stop or book.first_minute(self.now),
+            stressed=stop or book.stressed(self.now),
             over=over,
             quantity=quantity,
             day=day_number(self.now),
@@ -265,6 +270,7 @@ class Matching:
         order.average_price = (
             (order.average_price * filled + price * quantity) / total if filled else price
         )
+        self.changes += 1
         order.filled_quantity = total
         order.filled_ts = now
         if total >= order.quantity:

@@ -168,6 +168,7 @@ class OrderSimulator(Matching):
         order.price = price
         order.trigger_price = trigger
         order.modifications += 1
+        self.changes += 1
         self._reserve(book, order)
         if order.quantity == order.filled_quantity:
             self.cancel(book, order, "modified down to what was filled.")

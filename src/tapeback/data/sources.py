@@ -13,13 +13,15 @@ from tapeback.models.config import DataConfig
 from tapeback.utils.clock import day_of, midnight
 
 
-def load_series(data: DataConfig, seed: int, *, sessions_before: int = 0) -> list[Candles]:
+def load_series(
+    data: DataConfig, seed: int, *, sessions_before: int = 0, bars_before: int = 0
+) -> list[Candles]:
     """One series for each file that `data` names, in the file's own timeframe where none is set,
     or the synthetic one.
 
-    With `sessions_before` each series begins as many sessions before `data.start`, as far as its
-    source reaches. Raises DataError as providers do, DataNotFoundError when no source is named,
-    and DataError for unusable rows where `data` is not to be mended.
+    With `sessions_before` or `bars_before` each series begins that much before `data.start`, as
+    far as its source reaches. Raises DataError as providers do, and DataNotFoundError when no
+    source is named.
     """
     if data.use_synthetic:
         made = data.synthetic
@@ -31,7 +33,7 @@ def load_series(data: DataConfig, seed: int, *, sessions_before: int = 0) -> lis
             volume=made.volume,
             regime=made.regime,
         )
-        return [_fetch(provider, data, sessions_before)]
+        return [_fetch(provider, data, sessions_before, bars_before)]
     if not data.files:
         raise DataNotFoundError(
             "no data source is configured.",
@@ -48,7 +50,9 @@ def load_series(data: DataConfig, seed: int, *, sessions_before: int = 0) -> lis
                 "timeframe": file.timeframe or (data.timeframe if said else None),
             }
         )
-        series.append(_fetch(FileDataProvider(file.path, label=data.label), own, sessions_before))
+        series.append(
+            _fetch(FileDataProvider(file.path, label=data.label), own, sessions_before, bars_before)
+        )
     return series
 
 
@@ -67,8 +71,10 @@ def refuse_mended(series: list[Candles]) -> None:
         )
 
 
-def _fetch(provider: DataProvider, data: DataConfig, sessions_before: int) -> Candles:
-    early = sessions_before > 0 and data.start is not None and not data.use_synthetic
+def _fetch(
+    provider: DataProvider, data: DataConfig, sessions_before: int, bars_before: int
+) -> Candles:
+    early = bool(sessions_before or bars_before) and data.start is not None
     candles = provider.fetch(
         DataRequest(
             symbol=data.symbol,
@@ -81,6 +87,8 @@ def _fetch(provider: DataProvider, data: DataConfig, sessions_before: int) -> Ca
     if not early or data.start is None:
         return candles
     start = int(np.searchsorted(candles.ts, midnight(day_of(data.start))))
+    if bars_before:
+        return candles[max(0, start - bars_before) :]
     firsts = candles.session_firsts
     session = max(0, int(np.searchsorted(firsts, start)) - sessions_before)
     return candles[int(firsts[session]) :] if session < len(firsts) else candles

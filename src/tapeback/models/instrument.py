@@ -31,8 +31,8 @@ DERIVATIVE_EXCHANGES = frozenset({"NFO", "CDS", "BFO", "BCD", "MCX", "NCDEX", "N
 
 class Instrument(msgspec.Struct, frozen=True, gc=False):
     """An instrument as the rules see it. Prices are in rupees, on a grid of `tick_size`;
-    quantities are in units, in multiples of `lot_size`. `proxy` marks an index traded in place of
-    its near future (fill contract S2b)."""
+    quantities are in units, in multiples of `lot_size`; `expiry` is an Indian day number. `proxy`
+    marks an index traded in place of its near future (fill contract S2b)."""
 
     symbol: str
     exchange: str
@@ -42,6 +42,7 @@ class Instrument(msgspec.Struct, frozen=True, gc=False):
     underlying: str = ""
     option_type: str = ""
     strike: float = 0.0
+    expiry: int | None = None
 
     @property
     def proxy(self) -> bool:
