@@ -12,8 +12,7 @@ COMPARED = ("J1", "J2", "J2i", "J3", "J4")
 MOST_BARS = {job: SEVERAL_BARS if job == "J4" else SINGLE_BARS for job in COMPARED}
 JOBS = (*COMPARED, "bots", "memory", "scaling")
 
-SCALING = ("scaling, J2", "scaling, fills")
-
+SCALING = "scaling, "
 # One year: 250 sessions.
 _BOT_BARS = 93_750
 _SCALING_BARS = (50_000, 100_000, 200_000, 400_000)
@@ -48,9 +47,9 @@ def cells_of(jobs: Sequence[str], bars: int | None, peers: Sequence[Engine]) -> 
         elif job == "memory":
             cells.append(Cell("memory, J2", TAPEBACK, "J2", SINGLE_BARS, once=True))
         else:
-            by_bars, by_fills = SCALING
-            cells += [Cell(by_bars, TAPEBACK, "J2", count) for count in _SCALING_BARS]
+            cells += [Cell(f"{SCALING}J2", TAPEBACK, "J2", count) for count in _SCALING_BARS]
             cells += [
-                Cell(by_fills, TAPEBACK, f"flips-{every}", _FLIPS_BARS) for every in _FLIPS_EVERY
+                Cell(f"{SCALING}fill/{every} bars", TAPEBACK, f"flips-{every}", _FLIPS_BARS)
+                for every in _FLIPS_EVERY
             ]
     return cells

@@ -48,7 +48,9 @@ def table(measured: Measured, checks: Mapping[Cell, str]) -> str:
 def findings(measured: Measured) -> list[str]:
     """What the scaling rows say: what a bar costs by the number of bars, a fill by that of
     fills."""
-    rows = [(cell, runs) for cell, runs in measured.items() if cell.job in SCALING and runs]
+    rows = [
+        (cell, runs) for cell, runs in measured.items() if runs and cell.job.startswith(SCALING)
+    ]
     lengths = sorted((runs[0].bars, _calls(runs)) for cell, runs in rows if cell.name == "J2")
     flips = sorted(
         (runs[0].played.fills or 0, _calls(runs) * runs[0].bars)

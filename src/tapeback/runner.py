@@ -26,6 +26,7 @@ from tapeback.market.candles import Candles
 from tapeback.market.costs import FLAT_BPS, FlatCosts
 from tapeback.metrics.calculator import MetricsCalculator
 from tapeback.models.config import AppConfig
+from tapeback.models.data_file import DataFile
 from tapeback.models.order import PRODUCTS
 from tapeback.models.result import (
     AmbiguousBar,
@@ -328,7 +329,7 @@ def _manifest(
     ]
     return {
         "fill_rules": FILL_RULES,
-        "config": config.public_dict(),
+        "config": _config_without_paths(config),
         "execution": msgspec.to_builtins(rules),
         "data": data,
         "synthetic": any(candles.origin.synthetic for candles in series),
@@ -342,3 +343,19 @@ def _manifest(
             "pandas": version("pandas"),
         },
     }
+
+
+def _config_without_paths(config: AppConfig) -> dict[str, Any]:
+    """The settings as a manifest keeps them: files by name, for where they lie says nothing about
+    the run."""
+    settings = config.public_dict()
+    settings["data"]["files"] = [_file_name(file) for file in config.data.data_files]
+    if config.logging.file:
+        settings["logging"]["file"] = Path(config.logging.file).name
+    return settings
+
+
+def _file_name(file: DataFile) -> str:
+    series = ":".join(part for part in (file.symbol, file.exchange, file.timeframe) if part)
+    name = Path(file.path).name
+    return f"{series}={name}" if series else name

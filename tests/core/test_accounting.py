@@ -31,7 +31,9 @@ def test_A1_charges_are_whole_paise() -> None:
 
 
 def test_A1_the_default_plan_takes_five_basis_points_a_side() -> None:
-    played = play(bars(*flat(100, 4)), {0: lambda s: s.buy(10), 1: lambda s: s.sell(10)}, slippage="none")
+    played = play(
+        bars(*flat(100, 4)), {0: lambda s: s.buy(10), 1: lambda s: s.sell(10)}, slippage="none"
+    )
     assert [fill.charges for fill in played.fills] == [0.5, 0.5]
     assert played.result.metrics.total_fees == 1
     assert played.result.metrics.net_pnl == -1
@@ -93,7 +95,12 @@ def test_A2_a_trade_is_one_entry_order_with_one_exit_order() -> None:
         costs="none", fee_bps=10, fidelity="live", slippage="none",
     )  # fmt: skip
     (trade,) = played.result.trades
-    assert (trade.side, trade.quantity, trade.entry_price, trade.exit_price) == ("BUY", 10, 100, 110)
+    assert (trade.side, trade.quantity, trade.entry_price, trade.exit_price) == (
+        "BUY",
+        10,
+        100,
+        110,
+    )
     assert trade.fees == pytest.approx(2.1)
     assert trade.pnl == pytest.approx(97.9)
     assert trade.pnl_pct == pytest.approx(9.79)

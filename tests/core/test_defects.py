@@ -245,7 +245,10 @@ def test_defect_23_the_last_equity_point_is_the_final_capital() -> None:
 
 def test_defect_24_trades_are_round_trips() -> None:
     rows = [(100.0 + i,) * 4 for i in range(12)]
-    steps = {i: (lambda s: s.sell(10)) if s_ else (lambda s: s.buy(10)) for i, s_ in enumerate([0, 1] * 5)}
+    steps = {
+        i: (lambda s: s.sell(10)) if s_ else (lambda s: s.buy(10))
+        for i, s_ in enumerate([0, 1] * 5)
+    }
     metrics = play(bars(*rows), steps, **BARE).result.metrics
     assert (metrics.executions, metrics.total_trades) == (10, 5)
     assert metrics.win_rate == 100
@@ -273,7 +276,12 @@ def test_defect_27_open_positions_and_all_orders_are_in_the_result() -> None:
         s.cancel(s.ids[0])
 
     played = play(bars(*flat(100, 3)), {0: send}, **LIVE)
-    assert [order.status for order in played.orders] == ["complete", "cancelled", "open", "rejected"]
+    assert [order.status for order in played.orders] == [
+        "complete",
+        "cancelled",
+        "open",
+        "rejected",
+    ]
     assert [position.quantity for position in played.result.open_positions] == [1]
 
 

@@ -14,7 +14,9 @@ STILL = (100, 100, 100, 100)
 
 def test_S6_one_fills_and_the_other_is_cancelled_at_the_same_point() -> None:
     def straddle(s: Scripted) -> None:
-        s.oco(s.keep(s.buy(1, "SL-M", trigger_price=105)), s.keep(s.sell(1, "SL-M", trigger_price=95)))
+        s.oco(
+            s.keep(s.buy(1, "SL-M", trigger_price=105)), s.keep(s.sell(1, "SL-M", trigger_price=95))
+        )
 
     played = play(bars(STILL, (100, 106, 90, 100)), {0: straddle}, intrabar="ohlc", **BARE)
     bought, sold = played.order(0), played.order(1)
@@ -40,9 +42,7 @@ def test_S6_a_part_of_one_reduces_the_other() -> None:
         )
 
     candles = bars(*flat(100, 3), (100, 106, 100, 100, 40), (100, 101, 94, 95, 10_000))
-    played = play(
-        candles, {0: lambda s: s.buy(30), 1: leave}, participation=0.25, **BARE
-    )
+    played = play(candles, {0: lambda s: s.buy(30), 1: leave}, participation=0.25, **BARE)
     assert [row[1:] for row in played.rows] == [
         ("BUY", 30, 100, "P1"), ("SELL", 10, 105, "P2"), ("SELL", 20, 95, "P3"),
     ]  # fmt: skip
@@ -55,7 +55,9 @@ def test_S6_pairs_across_symbols() -> None:
     a, b = (bars(STILL, (100, 106, 94, 100), STILL, symbol=name) for name in ("A", "B"))
 
     def pair(s: Scripted) -> None:
-        s.oco(s.buy(1, "LIMIT", price=95, symbol="A"), s.buy(1, "SL-M", trigger_price=105, symbol="B"))
+        s.oco(
+            s.buy(1, "LIMIT", price=95, symbol="A"), s.buy(1, "SL-M", trigger_price=105, symbol="B")
+        )
 
     played = play([a, b], {("B", 0): pair}, intrabar="olhc", **BARE)
     assert [(f.symbol, f.price) for f in played.fills] == [("A", 95)]

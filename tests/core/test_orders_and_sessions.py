@@ -16,7 +16,9 @@ DAYS = ["2024-01-02 15:28", "2024-01-02 15:29", "2024-01-03 09:15", "2024-01-03 
 
 def refused(order: Order, **settings: Any) -> Order:
     """An order that must be refused, as the run left it."""
-    played = play(bars(*flat(100, 3)), {0: lambda s: s.notes.append(s.submit_order(order))}, **settings)
+    played = play(
+        bars(*flat(100, 3)), {0: lambda s: s.notes.append(s.submit_order(order))}, **settings
+    )
     assert played.strategy.notes == [False]
     assert played.strategy.updates == [(order.orderid, "rejected", 0)]
     assert played.result.refused_orders == (order,)
@@ -44,9 +46,7 @@ def refused(order: Order, **settings: Any) -> Order:
         ({"product": "CNC", "action": "SELL"}, "broker", "Cannot sell 1 shares of SBIN in CNC"),
     ],
 )
-def test_S1_refusals_name_who_refused_and_why(
-    order: dict[str, Any], by: str, words: str
-) -> None:
+def test_S1_refusals_name_who_refused_and_why(order: dict[str, Any], by: str, words: str) -> None:
     fields = {"symbol": "SBIN", "action": "BUY", "quantity": 1, "exchange": "NSE", **order}
     found = refused(Order(**fields), **LIVE)
     assert words in found.rejection_reason
@@ -66,7 +66,7 @@ def test_S1_what_is_no_number_above_zero_is_refused(
 
 def test_S1_an_order_object_is_sent_once() -> None:
     order = Order("SBIN", "BUY", 5)
-    with pytest.raises(StrategyError, match="again|twice|already"):
+    with pytest.raises(StrategyError, match=r"again|twice|already"):
         play(
             bars(*flat(100, 5)),
             {0: lambda s: s.submit_order(order), 2: lambda s: s.submit_order(order)},
@@ -237,9 +237,7 @@ def test_S2_cnc_sells_what_is_held_and_no_more() -> None:
         s.notes.append(s.modify(s.ids[0], quantity=11))
         s.notes.append(s.modify(s.ids[0], quantity=10))
 
-    played = play(
-        bars(*flat(100, 4)), {0: lambda s: s.buy(10, product="CNC"), 1: leave}, **LIVE
-    )
+    played = play(bars(*flat(100, 4)), {0: lambda s: s.buy(10, product="CNC"), 1: leave}, **LIVE)
     assert [played.order(n).status for n in (0, 1)] == ["open", "rejected"]
     assert "Only 4 shares available" in played.order(1).rejection_reason
     assert played.strategy.notes == [False, True]

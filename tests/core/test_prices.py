@@ -116,7 +116,9 @@ def test_P2_touched_or_passed(settings: dict[str, Any], low: float, filled: bool
 
 
 @pytest.mark.parametrize(
-    "row", [(100, 100, 99, 99.5), (99, 100, 98, 99), (99, 100, 99, 100)], ids=["open", "high", "close"]
+    "row",
+    [(100, 100, 99, 99.5), (99, 100, 98, 99), (99, 100, 99, 100)],
+    ids=["open", "high", "close"],
 )
 def test_P2_touch_is_counted_wherever_it_happens_and_once(row: tuple[float, ...]) -> None:
     candles = bars(*flat(99, 2), row, row, *flat(99, 2))
@@ -169,9 +171,7 @@ def test_P2b_never_beyond_its_limit(side: str) -> None:
 
 def test_P2b_what_is_left_rests() -> None:
     candles = bars(STILL, (98, 98, 98, 98, 40), (99, 99, 99, 99, 40), (100, 100, 98.9, 99, 400))
-    played = play(
-        candles, {0: lambda s: s.buy(25, "LIMIT", price=99)}, participation=0.25, **BARE
-    )
+    played = play(candles, {0: lambda s: s.buy(25, "LIMIT", price=99)}, participation=0.25, **BARE)
     assert [row[2:] for row in played.rows] == [(10, 98, "P2b"), (10, 99, "P2"), (5, 99, "P2")]
     assert played.orders[0].average_price == pytest.approx(98.6)
 
@@ -301,7 +301,10 @@ def test_P8_slippage_by_class(
         initial_cash=10_000_000,
     )
     assert [fill.slippage for fill in played.fills] == [pytest.approx(slippage)] * 2
-    assert played.prices == [pytest.approx(reference + slippage), pytest.approx(reference - slippage)]
+    assert played.prices == [
+        pytest.approx(reference + slippage),
+        pytest.approx(reference - slippage),
+    ]
 
 
 def test_P8_the_first_minute_costs_twice() -> None:
@@ -316,9 +319,7 @@ def test_P8_the_first_minute_costs_twice() -> None:
 
 def test_P8_a_triggered_stop_costs_twice() -> None:
     candles = bars(*flat(1000, 2), (1000, 1011, 999, 1005), start=LATER)
-    played = play(
-        candles, {1: lambda s: s.buy(1, "SL-M", trigger_price=1010)}, costs="none"
-    )
+    played = play(candles, {1: lambda s: s.buy(1, "SL-M", trigger_price=1010)}, costs="none")
     assert played.fills[0].slippage == pytest.approx(0.404)
     assert played.prices == [1010.45]
 

@@ -105,9 +105,7 @@ def test_P7_limits_share_a_quarter_of_a_minute_bar() -> None:
 @pytest.mark.parametrize(("timeframe", "filled"), [("1m", 250), ("5m", 100), ("1d", 100)])
 def test_P7_a_quarter_up_to_a_minute_and_a_tenth_above(timeframe: str, filled: int) -> None:
     candles = bars(*flat(100, 2), (100, 101, 94, 100), timeframe=timeframe, volume=1000)
-    played = play(
-        candles, {1: lambda s: s.buy(500, "LIMIT", price=95, product="CNC")}, **LIVE
-    )
+    played = play(candles, {1: lambda s: s.buy(500, "LIMIT", price=95, product="CNC")}, **LIVE)
     assert [row[2] for row in played.rows] == [filled]
 
 
@@ -203,9 +201,33 @@ def test_P9_a_modify_down_to_what_was_filled_ends_the_order() -> None:
     candles = bars(*flat(100, 2), *[(100, 101, 94, 96, 40)] * 3)
     played = play(
         candles,
-        {0: lambda s: s.keep(s.buy(35, "LIMIT", price=95)), 2: lambda s: s.modify(s.ids[0], quantity=8)},
+        {
+            0: lambda s: s.keep(s.buy(35, "LIMIT", price=95)),
+            2: lambda s: s.modify(s.ids[0], quantity=8),
+        },
         **TIGHT,
     )
     order = played.order(0)
     assert [row[2] for row in played.rows] == [10]
     assert (order.status, order.quantity) == ("cancelled", 10)
+
+
+@pytest.mark.parametrize("beside", [False, True], ids=["alone", "beside another"])
+def test_P6_what_arrives_at_an_open_is_met_by_sequence(beside: bool) -> None:
+    """With a latency all requests of a last close come in at the next open: the cancel of an
+    older order is met before a younger order, as among orders."""
+    days = ["2024-01-02 15:28", "2024-01-02 15:29", "2024-01-03 09:15", "2024-01-03 09:16"]
+    candles = bars(*flat(100, 4), at=days)
+    other = bars(*flat(100, 4), at=days, symbol="INFY")
+
+    def decide(s: Scripted) -> None:
+        s.keep(s.buy(1))
+        s.cancel(s.ids[0])
+
+    played = play(
+        [candles, other] if beside else candles,
+        {("SBIN", 0): lambda s: s.keep(s.buy(1, "LIMIT", price=90)), ("SBIN", 1): decide},
+        latency=500,
+        **BARE,
+    )
+    assert [status for _, status, _ in played.strategy.updates] == ["cancelled", "complete"]

@@ -42,7 +42,9 @@ def test_T2_price_moves_linearly_between_the_four_points() -> None:
 
 
 def test_T2_the_last_leg_ends_a_millisecond_before_the_bar() -> None:
-    after_high = {"update": lambda s, o: len(s.updates) == 1 and s.sell(1, "SL-M", trigger_price=105)}
+    after_high = {
+        "update": lambda s, o: len(s.updates) == 1 and s.sell(1, "SL-M", trigger_price=105)
+    }
     played = play(
         bars(STILL, (100, 110, 90, 105), STILL),
         {0: lambda s: s.buy(1, "SL-M", trigger_price=110)},
@@ -284,9 +286,7 @@ def test_T4_latency_the_last_of_two_changes_holds() -> None:
     assert played.order(0).modifications == 2
 
 
-def two_symbols(
-    update: Any, second: dict[str, Any] | None = None, **settings: Any
-) -> Played:
+def two_symbols(update: Any, second: dict[str, Any] | None = None, **settings: Any) -> Played:
     """A and B fall 100 → 80 → 105; A's limit is met at 90, after ten seconds."""
     series = [
         bars(STILL, (100, 105, 80, 100), (77, 77, 77, 77), symbol=symbol) for symbol in ("A", "B")
@@ -301,9 +301,7 @@ def two_symbols(
         if order.symbol == "A" and order.status == "complete":
             update(s)
 
-    return play(
-        series, {("B", 0): place}, update=listen, intrabar="olhc", **{**BARE, **settings}
-    )
+    return play(series, {("B", 0): place}, update=listen, intrabar="olhc", **{**BARE, **settings})
 
 
 def test_T4_an_order_for_another_symbol_meets_the_rest_of_its_path() -> None:
@@ -354,7 +352,9 @@ def test_T4_an_order_sent_at_the_last_close_is_for_the_next_session() -> None:
 
 def test_T5_the_last_price_of_another_symbol_is_on_its_path() -> None:
     played = two_symbols(
-        lambda s: s.notes.extend([s.context.last_price("A", "NSE"), s.context.last_price("B", "NSE")])
+        lambda s: s.notes.extend(
+            [s.context.last_price("A", "NSE"), s.context.last_price("B", "NSE")]
+        )
     )
     assert played.strategy.notes == [90, 90]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 from math import ceil, sqrt
 from pathlib import Path
 
@@ -140,7 +141,7 @@ def test_drawdown_spells(run: Run) -> None:
     equity = run.equity
     depth = 1 - equity / np.maximum.accumulate(equity)
     tops = np.append(np.flatnonzero(depth == 0), len(depth) - 1)
-    spells = [(a, b) for a, b in zip(tops, tops[1:], strict=False) if b > a + 1]
+    spells = [(a, b) for a, b in pairwise(tops) if b > a + 1]
     days = [(run.candles.ts[b] - run.candles.ts[a]) / DAY_NS for a, b in spells]
     depths = [depth[a : b + 1].max() for a, b in spells]
     assert -100 * np.mean(depths) == pytest.approx(run.expected["Avg. Drawdown [%]"])

@@ -145,9 +145,9 @@ class Audit:
             order = self.orders[fill.order_id]
             if order.placed_ts < fill.ts and not order.modifications:
                 points[fill.symbol, fill.ts, fill.reference].append(order)
-        for orders in points.values():
+        for point, orders in points.items():
             ids = [order.orderid for order in orders]
-            assert ids == sorted(ids)
+            assert ids == sorted(ids), point
 
     def check_links(self) -> None:
         """S6: of a pair one leg is filled; exits never exceed what their entry got."""

@@ -15,7 +15,7 @@ from tapeback.utils.clock import day_of
 _CONTRACT = re.compile(
     r"(?P<base>.+?)(?P<expiry>\d{2}[A-Z]{3}\d{2})(?:FUT|(?P<strike>\d+(?:\.\d+)?)(?P<type>CE|PE))"
 )
-_MONTHS = "JAN FEB MAR APR MAY JUN JUL AUG SEP OCT NOV DEC".split()
+_MONTHS = ["JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC"]
 _TICKS = {"CDS": 0.0025, "BCD": 0.0025}
 INDEX_UNDERLYINGS = frozenset(
     {"NIFTY", "BANKNIFTY", "FINNIFTY", "MIDCPNIFTY", "NIFTYNXT50", "SENSEX", "BANKEX", "SENSEX50"}
