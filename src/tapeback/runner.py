@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -173,7 +174,8 @@ def simulate(
     with open_strategy(source, service, params, trade_from=trade_from) as strategy:
         listens = type(strategy).on_order_update is not BaseStrategy.on_order_update
         record = engine.run(strategy, strategy.on_order_update if listens else None)
-        manifest = _manifest(config, series, rules, strategy)
+        name = strategy.name or type(strategy).__name__
+        manifest = partial(_manifest, config, series, rules, name, code_of(strategy))
         result = _result(record, engine, service, strategy, config, manifest)
     run_info = RunInfo(
         run_id=f"{created:%Y%m%dT%H%M%S}-{secrets.token_hex(4)}",
@@ -258,7 +260,7 @@ def _result(
     service: BrokerService,
     strategy: BaseStrategy,
     config: AppConfig,
-    manifest: dict[str, Any],
+    manifest: Callable[[], dict[str, Any]],
 ) -> BacktestResult:
     simulator, first = record.simulator, engine.series[0]
     initial = config.backtest.initial_cash
@@ -299,7 +301,7 @@ def _result(
         strategy_state=_state_of(strategy),
         total_candles=record.bars_total,
         processed_candles=record.bars_done,
-        manifest=manifest,
+        make_manifest=manifest,
         run=RunInfo("", datetime.fromtimestamp(0, UTC), 0.0, "", {}),
     )
 
@@ -313,7 +315,11 @@ def _state_of(strategy: BaseStrategy) -> dict[str, Any]:
 
 
 def _manifest(
-    config: AppConfig, series: Sequence[Candles], rules: ExecutionRules, strategy: BaseStrategy
+    config: AppConfig,
+    series: Sequence[Candles],
+    rules: ExecutionRules,
+    strategy: str,
+    code: dict[str, str],
 ) -> dict[str, Any]:
     """What the run was made of: the same manifest means the same result."""
     data = [
@@ -333,8 +339,8 @@ def _manifest(
         "execution": msgspec.to_builtins(rules),
         "data": data,
         "synthetic": any(candles.origin.synthetic for candles in series),
-        "strategy": strategy.name or type(strategy).__name__,
-        "code": code_of(strategy),
+        "strategy": strategy,
+        "code": code,
         "seed": config.backtest.seed,
         "versions": {
             "tapeback": version("tapeback"),

@@ -23,6 +23,7 @@ def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     and `RELIANCE_15m.csv`, three months of 15-minute bars.
     """
     monkeypatch.delenv("WEB_STRATEGY", raising=False)
+    monkeypatch.syspath_prepend(tmp_path)
     with chdir(tmp_path):
         assert CliRunner().invoke(main, ["init"]).exit_code == 0
         for symbol, timeframe, end in (

@@ -49,12 +49,10 @@ def equity_columns(initial: int, marks: Sequence[Candles], fills: FillColumns) -
     np.add.at(flow, at, fills.signed * fills.units + fills.charges)
     equity = (initial - np.cumsum(flow)) / RUPEE
     benchmark = _marks(marks[0], ends)
-    for candles in marks:
-        key = (candles.symbol, candles.exchange)
-        if len(marks) > 1:
-            mine = np.fromiter((o == key for o in fills.owners), np.bool_, len(fills.owners))
-        else:
-            mine = np.ones(len(fills.owners), np.bool_)
+    places = {(candles.symbol, candles.exchange): k for k, candles in enumerate(marks)}
+    owner = np.fromiter(map(places.__getitem__, fills.owners), np.int64, len(fills.owners))
+    for k, candles in enumerate(marks):
+        mine = owner == k
         moves = np.zeros(rows, np.int64)
         np.add.at(moves, at[mine], fills.signed[mine])
         held = np.cumsum(moves)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
 from hashlib import sha256
-from itertools import repeat
+from itertools import chain, repeat
 from math import nan
 from typing import TYPE_CHECKING, Any, overload
 
@@ -241,8 +241,8 @@ class Candles(Sequence[Candle]):
         return len(self.ts)
 
     def __iter__(self) -> Iterator[Candle]:
-        for start in range(0, len(self), 4096):
-            yield from self.rows(start, start + 4096)
+        starts = range(0, len(self), 4096)
+        return chain.from_iterable(self.rows(start, start + 4096) for start in starts)
 
     @overload
     def __getitem__(self, index: int) -> Candle: ...

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cached_property
 from pathlib import Path
 from typing import Any, overload
 
@@ -154,10 +155,16 @@ class BacktestResult:
     strategy_state: dict[str, Any]
     total_candles: int
     processed_candles: int
-    manifest: dict[str, Any]
+    make_manifest: Callable[[], dict[str, Any]]
     run: RunInfo
     bounds: Bounds | None = None
     notes: tuple[str, ...] = field(default=())
+
+    @cached_property
+    def manifest(self) -> dict[str, Any]:
+        """What the run was made of: settings, data with their digests, code, versions, seeds. The
+        same manifest means the same result."""
+        return self.make_manifest()
 
     @property
     def executions(self) -> Sequence[Fill]:
