@@ -185,6 +185,29 @@ class TestDefect13:
         assert len(played.fills) == 1
 
 
+@pytest.mark.parametrize("symbols", [("SBIN",), ("SBIN", "INFY")], ids=["one", "two"])
+def test_cancelling_returns_the_partial_result(symbols: tuple[str, ...]) -> None:
+    series = [bars(*flat(100, 500), symbol=symbol) for symbol in symbols]
+    steps = {("SBIN", 0): lambda s: s.buy(1), ("SBIN", 5): lambda s: s.context.engine.cancel()}
+    result = play(series, steps, **BARE).result
+    assert result.status == "cancelled"
+    assert len(result.fills) == 1
+    assert 6 <= len(result.equity_curve) < 500
+
+
+def test_an_interrupted_progress_callback_keeps_the_partial_result() -> None:
+    told: list[int] = []
+
+    def progress(done: int, total: int) -> None:
+        told.append(done)
+        if len(told) == 3:
+            raise KeyboardInterrupt
+
+    played = play(bars(*flat(100, 500)), {0: lambda s: s.buy(1)}, progress=progress, **BARE)
+    assert played.result.status == "cancelled"
+    assert len(played.fills) == 1
+
+
 def test_defect_16_one_path_serves_all_orders_of_a_bar() -> None:
     """Bought on the way down, its opposite is sold on the way up at its own price; a sell that
     the path passed before it was sent is not."""

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tapeback import Order
+from tapeback import Order, StrategyError
 from tests.core.play import BARE, LIVE, SANDBOX, Scripted, bars, flat, play
 
 STILL = (100, 100, 100, 100)
@@ -201,3 +201,13 @@ def test_S6_updates_may_link_orders() -> None:
     )  # fmt: skip
     assert [row[3] for row in played.rows] == [100, 110]
     assert [order.status for order in played.orders] == ["complete", "cancelled", "complete"]
+
+
+@pytest.mark.parametrize("ended", [True, False], ids=["ended", "unknown"])
+def test_S6_oco_of_orders_that_are_not_open_is_an_error(ended: bool) -> None:
+    def link(s: Scripted) -> None:
+        first = s.ids[0] if ended else "24010200000099"
+        s.oco(first, s.buy(1, "LIMIT", price=90))
+
+    with pytest.raises(StrategyError, match=r"\d{14}"):
+        play(bars(*flat(100, 4)), {0: lambda s: s.keep(s.buy(1)), 1: link}, **BARE)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import pytest
 
 from tapeback import Fill
@@ -322,6 +323,31 @@ def test_P8_a_triggered_stop_costs_twice() -> None:
     played = play(candles, {1: lambda s: s.buy(1, "SL-M", trigger_price=1010)}, costs="none")
     assert played.fills[0].slippage == pytest.approx(0.404)
     assert played.prices == [1010.45]
+
+
+@pytest.mark.parametrize(
+    ("day", "clock", "slippage"),
+    [("28", "14:27", 0.6), ("28", "14:30", 1.2), ("28", "15:00", 1.2), ("27", "15:00", 0.6)],
+)
+def test_P8_the_afternoon_of_the_expiry_costs_twice(day: str, clock: str, slippage: float) -> None:
+    candles = bars(
+        *flat(200, 4), symbol="NIFTY28MAR2422000CE", exchange="NFO",
+        start=f"2024-03-{day} {clock}", volume=1e9,
+    )  # fmt: skip
+    played = play(candles, {0: lambda s: s.buy(1)}, costs="none")
+    assert played.fills[0].slippage == pytest.approx(slippage)
+
+
+def test_P8_volatility_comes_from_the_sessions_before() -> None:
+    """Closes of 100, 110, 99 and 108.9: returns of 10 % up, down, up, in logarithms."""
+    days = [f"2024-01-0{n} 15:29" for n in (1, 2, 3, 4)]
+    candles = bars(
+        *[(c,) * 4 for c in (100.0, 110.0, 99.0, 108.9)], (100,) * 4, (300,) * 4,
+        at=[*days, "2024-01-05 09:15", "2024-01-05 09:16"], volume=10_000,
+    )  # fmt: skip
+    returns = np.diff(np.log([100, 110, 99, 108.9]))
+    played = play(candles, {3: lambda s: s.buy(100)}, impact=1.0, **BARE)
+    assert played.fills[0].impact == pytest.approx(100 * returns.std(ddof=1) * 0.1)
 
 
 @pytest.mark.parametrize(

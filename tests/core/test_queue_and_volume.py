@@ -231,3 +231,18 @@ def test_P6_what_arrives_at_an_open_is_met_by_sequence(beside: bool) -> None:
         **BARE,
     )
     assert [status for _, status, _ in played.strategy.updates] == ["cancelled", "complete"]
+
+
+def test_P6_an_order_that_arrives_where_an_older_one_is_met_comes_after_it() -> None:
+    """After twenty seconds price is at its low, where a limit rests and a market order arrives."""
+    candles = bars(*flat(100, 3), (100, 105, 90, 100), flat(100, 1)[0])
+    played = play(
+        candles,
+        {0: lambda s: s.buy(1, "LIMIT", price=90), 2: lambda s: s.buy(2)},
+        latency=20_000,
+        intrabar="olhc",
+        **BARE,
+    )
+    assert [row[:4] for row in played.rows] == [
+        ("09:18:20", "BUY", 1, 90), ("09:18:20", "BUY", 2, 90),
+    ]  # fmt: skip

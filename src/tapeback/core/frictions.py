@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from math import ceil, floor, sqrt
 
 import numpy as np
@@ -10,10 +11,13 @@ from tapeback.core.rules import SLIPPAGE_DIALS, ExecutionRules
 from tapeback.market.candles import Candles
 from tapeback.market.slippage import slippage_class, slippage_row
 from tapeback.models.instrument import Instrument
+from tapeback.utils.clock import day_number
 
 _EPSILON = 1e-6
 THIN_IMPACT = 1.0
 SIGMA_SESSIONS = 20
+# A day's standard deviation for what has no history yet: that of a usual large share.
+USUAL_SIGMA = 0.015
 
 Parts = tuple[float, float, float, float, float]
 
@@ -33,41 +37,41 @@ class Frictions:
         self._on_grid = rules.exchange_rules
         inverse = 1 / self._tick
         self._per_rupee = round(inverse) if abs(inverse - round(inverse)) < _EPSILON else 0
-        self._class = ""
-        self._percent = 0.0
-        self._least = 0.0
-        self._sigmas: dict[int, float] = {}
+        # What was set replaces the table; without a dial there is no slippage at all.
+        self._tabled = self._bps is None and self._ticks is None and self._dial > 0
+        self._percent = (self._bps or 0.0) / 1e4
+        self._least = (self._ticks or 0.0) * self._tick
+        self._moving_class = self._tabled
+        self._sigmas: dict[int, float] | None = None
         moving = self._dial or self._bps or self._ticks or self._spread or self._impact
         self.free = not (moving or self._on_grid)
 
     def price(
-        self,
-        buy: bool,
-        reference: float,
-        *,
-        stressed: bool,
-        over: int,
-        quantity: int,
-        day: int,
+        self, buy: bool, reference: float, stressed: bool, over: int, quantity: int, ts: int,
         volume: float,
-    ) -> Parts:
+    ) -> Parts:  # fmt: skip
         """Price and the parts that moved it: (price, spread, slippage, impact, rounding).
 
         `stressed` doubles the table's slippage; `over` is the part of `quantity` beyond the
-        bar's share of `volume`, `day` the Indian day number.
+        bar's share of `volume`, `ts` the instant, ns UTC.
         """
+        if self._moving_class:
+            self._choose_class(reference)
         spread = reference * self._spread
-        slippage = self._slippage(reference, stressed)
-        impact = 0.0
-        if self._impact or over:
-            impact = self._pressure(reference, over, quantity, day, volume)
+        slippage = reference * self._percent
+        if slippage < self._least:
+            slippage = self._least
+        if stressed and self._tabled:
+            slippage += slippage
+        impact = (
+            self._pressure(reference, over, quantity, ts, volume) if over or self._impact else 0.0
+        )
         moved = spread + slippage + impact
         exact = reference + moved if buy else reference - moved
         price = self.onto_grid(exact, buy) if self._on_grid else exact
         if price <= 0.0:
             price = self._tick
-        rounding = price - exact if buy else exact - price
-        return price, spread, slippage, impact, rounding
+        return price, spread, slippage, impact, price - exact if buy else exact - price
 
     def beside(self, price: float, ticks: int) -> float:
         """The price of the grid that lies some ticks above (or below) a price on it."""
@@ -84,21 +88,15 @@ class Frictions:
         ticks = price / self._tick
         return (ceil(ticks - _EPSILON) if up else floor(ticks + _EPSILON)) * self._tick
 
-    def _slippage(self, reference: float, stressed: bool) -> float:
-        if self._bps is not None or self._ticks is not None:
-            flat = reference * (self._bps or 0.0) / 1e4
-            return max(flat, (self._ticks or 0.0) * self._tick)
-        if not self._dial:
-            return 0.0
-        if not self._class or self._instrument.kind == "option":
-            self._class = slippage_class(self._instrument, reference)
-            row = slippage_row(self._class)
-            self._percent, self._least = row.percent / 100, row.ticks * self._tick
-        base = max(reference * self._percent, self._least) * self._dial
-        return base * 2 if stressed else base
+    def _choose_class(self, reference: float) -> None:
+        """Take percentage and ticks from the table's row; an option's row follows its price."""
+        row = slippage_row(slippage_class(self._instrument, reference))
+        self._percent = row.percent / 100 * self._dial
+        self._least = row.ticks * self._tick * self._dial
+        self._moving_class = self._instrument.kind == "option"
 
     def _pressure(
-        self, reference: float, over: int, quantity: int, day: int, volume: float
+        self, reference: float, over: int, quantity: int, ts: int, volume: float
     ) -> float:
         """Square-root impact a unit: `coefficient × σ × sqrt(quantity / bar volume)`.
 
@@ -107,19 +105,24 @@ class Frictions:
         """
         if not volume > 0:
             return 0.0
-        scale = reference * self._sigma(day) * sqrt(quantity / volume)
+        scale = reference * self._sigma(day_number(ts)) * sqrt(quantity / volume)
         rest = self._impact * (quantity - over) + max(self._impact, THIN_IMPACT) * over
         return scale * rest / quantity
 
     def _sigma(self, day: int) -> float:
         """Standard deviation of the last 20 sessions' returns that were known before `day`."""
-        known = self._sigmas.get(day)
-        if known is None:
-            candles = self._candles
-            stop = int(np.searchsorted(candles.days, day))
-            firsts = candles.session_firsts
-            last = firsts[1 : int(np.searchsorted(firsts, stop, side="right"))] - 1
-            closes = candles.close[last[-(SIGMA_SESSIONS + 1) :]]
-            known = float(np.std(np.diff(np.log(closes)), ddof=1)) if len(closes) > 2 else 0.01
-            self._sigmas[day] = known
-        return known
+        if self._sigmas is None:
+            self._sigmas = dict(_sigmas(self._candles))
+        return self._sigmas.get(day, USUAL_SIGMA)
+
+
+def _sigmas(candles: Candles) -> Iterator[tuple[int, float]]:
+    """For each session that has two returns behind it: its day number, and the standard deviation
+    of the returns between the closes of the 20 sessions, or fewer, before it."""
+    firsts = candles.session_firsts
+    closes = candles.close[firsts[1:] - 1]
+    returns = np.diff(np.log(closes))
+    for at, day in enumerate(candles.days[firsts].tolist()):
+        known = returns[max(0, at - 1 - SIGMA_SESSIONS) : max(0, at - 1)]
+        if len(known) > 1:
+            yield day, float(known.std(ddof=1))

@@ -230,14 +230,15 @@ class Matching:
         frictions = book.frictions
         if frictions.free and not over:
             return None
+        candle = book.opened
         return frictions.price(
             order.action == "BUY",
             reference,
-            stressed=stop or book.stressed(self.now),
-            over=over,
-            quantity=quantity,
-            day=day_number(self.now),
-            volume=book.opened.volume if book.opened is not None else 0.0,
+            stop or book.stressed(self.now),
+            over,
+            quantity,
+            self.now,
+            candle.volume if candle is not None else 0.0,
         )
 
     def _execute(  # noqa: PLR0917
