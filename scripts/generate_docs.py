@@ -133,7 +133,7 @@ def cli() -> str:
             info_name=name,
             max_content_width=_WIDTH,
             terminal_width=_WIDTH,
-            help_option_names=["-h", "--help"],
+            **command_line.context_settings,
         )
         parts.append(f"### `{name}`\n\n```text\n{command.get_help(context).rstrip()}\n```")
     return "\n\n".join(parts)

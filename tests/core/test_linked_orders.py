@@ -209,5 +209,6 @@ def test_S6_oco_of_orders_that_are_not_open_is_an_error(ended: bool) -> None:
         first = s.ids[0] if ended else "24010200000099"
         s.oco(first, s.buy(1, "LIMIT", price=90))
 
-    with pytest.raises(StrategyError, match=r"\d{14}"):
+    with pytest.raises(StrategyError, match=r"\d{14}") as caught:
         play(bars(*flat(100, 4)), {0: lambda s: s.keep(s.buy(1)), 1: link}, **BARE)
+    assert "KeyError" not in str(caught.value)

@@ -190,8 +190,18 @@ class BrokerService:
         return [order.orderid for order in orders]
 
     def link(self, *orderids: str) -> None:
-        """Make open orders cancel one another: one fills, the rest are reduced or cancelled."""
-        self.simulator.link(tuple(self.simulator.orders[orderid] for orderid in orderids))
+        """Make open orders cancel one another: one fills, the rest are reduced or cancelled. Raises
+        StrategyError for an order that is not open."""
+        orders = []
+        for orderid in orderids:
+            order = self.simulator.orders.get(orderid)
+            if order is None or not order.is_open:
+                state = "is not known" if order is None else f"is {order.status}"
+                raise StrategyError(
+                    f"order {orderid!r} {state}.", remedy="Link orders that are still open."
+                )
+            orders.append(order)
+        self.simulator.link(tuple(orders))
 
     def exchange_of(self, symbol: str) -> str:
         """Exchange of a symbol of this run; the default one for a symbol it does not have."""

@@ -144,7 +144,7 @@ class BacktestEngine:
         except SystemExit as ending:
             status = self._left(ending)
         self.simulator.walking = False
-        self._report()
+        self._tell_progress()
         played = sum(self._closed(candles) for candles in self.series)
         fills = self.simulator.ledger.columns()
         return RunRecord(
@@ -393,10 +393,14 @@ class BacktestEngine:
         return equity_columns(self.portfolio.initial, marks, fills)
 
     def _report(self) -> None:
-        if self._progress is not None:
-            self._progress(self._done, self._total)
+        """Tell how far the run is, and end it if that was asked for."""
+        self._tell_progress()
         if self._cancelled:
             raise _Halt
+
+    def _tell_progress(self) -> None:
+        if self._progress is not None:
+            self._progress(self._done, self._total)
 
 
 def _finest(series: Sequence[Candles]) -> tuple[int, ...]:

@@ -9,7 +9,15 @@ from __future__ import annotations
 from heapq import heappop
 from math import inf
 
-from tapeback.core.book import GRID_NOISE, UNKNOWN, Arrival, Book, Change, by_sequence
+from tapeback.core.book import (
+    GRID_NOISE,
+    UNKNOWN,
+    Arrival,
+    Book,
+    Change,
+    Resting,
+    by_sequence,
+)
 from tapeback.core.matching import Matching
 from tapeback.core.path import MILLISECOND_NS
 from tapeback.core.portfolio import Portfolio
@@ -212,6 +220,7 @@ class OrderSimulator(Matching):
             if self._latency:
                 book.arrivals = [entry for entry in self._due if entry[0] > start]
                 self._due = [entry for entry in self._due if entry[0] <= start]
+                self._due.sort(key=by_sequence)
             self._meet_due()
         slack = book.limit_slack + GRID_NOISE
         falling, rising = book.falling, book.rising
@@ -386,19 +395,32 @@ class OrderSimulator(Matching):
         """Let happen what `_next` found at `ts`."""
         self.now = ts
         self._current = book
-        if book.arrivals and book.arrivals[0][0] <= ts:
+        down = book.points[book.leg + 1] < book.points[book.leg]
+        heap = book.falling if down else book.rising
+        if book.arrivals and book.arrivals[0][0] <= ts and not self._older_is_met(book, heap, ts):
             _, seq, order, change = book.arrivals.pop(0)
             book.seek(ts)
             if order.seq == seq or (change is not None and order.seq):
                 self._arrive(book, order, change)
             return
-        down = book.points[book.leg + 1] < book.points[book.leg]
-        entry = heappop(book.falling if down else book.rising)
+        entry = heappop(heap)
         book.price = -entry[0] if down else entry[0]
         leg, before = book.leg, len(self.ledger.ts)
         self.reach(book, entry[2], book.price, False)
         if leg < 2 and len(self.ledger.ts) > before:
             self._note_side(book, down)
+
+    def _older_is_met(self, book: Book, heap: list[Resting], ts: int) -> bool:
+        """Whether what rested is met at the very instant of an arrival, and came before it (P6)."""
+        if not heap or heap[0][1] > book.arrivals[0][1]:
+            return False
+        start, target = book.points[book.leg], book.points[book.leg + 1]
+        at = -heap[0][0] if target < start else heap[0][0]
+        if target == start or ((at < target) if target < start else (at > target)):
+            return False
+        begins, ends = book.times[book.leg], book.times[book.leg + 1]
+        met = begins + int((ends - begins) * ((at - start) / (target - start)))
+        return met <= ts
 
     def _note_side(self, book: Book, down: bool) -> None:
         """Orders filled on the way to both extremes make a bar ambiguous (T3)."""
