@@ -143,6 +143,44 @@ def test_A2_an_exit_split_by_volume_makes_no_extra_trade() -> None:
     assert (trade.quantity, trade.exit_price, trade.pnl) == (30, 105, 150)
 
 
+def test_A2_exits_that_take_turns_make_one_trade_each() -> None:
+    """The limit is filled by tens; a market order takes five in between."""
+    candles = bars(*flat(100, 4), *[(100, 106, 100, 100, 40)] * 3)
+    played = play(
+        candles,
+        {
+            0: lambda s: s.buy(25),
+            2: lambda s: s.sell(20, "LIMIT", price=105),
+            4: lambda s: s.sell(5),
+        },
+        participation=0.25,
+        intrabar="ohlc",
+        **BARE,
+    )
+    assert [row[1:4] for row in played.rows[1:]] == [
+        ("SELL", 10, 105), ("SELL", 5, 100), ("SELL", 10, 105),
+    ]  # fmt: skip
+    assert sorted((t.quantity, t.exit_price) for t in played.result.trades) == [(5, 100), (20, 105)]
+
+
+def test_A2_an_entry_that_is_filled_again_after_an_exit_is_still_one_trade_an_exit() -> None:
+    """Ten in, ten out, ten in, ten out: one entry order and one exit order."""
+    candles = bars(*flat(100, 4), *[(100, 106, 94, 100, 40)] * 4)
+    played = play(
+        candles,
+        {
+            1: lambda s: s.buy(20, "LIMIT", price=95),
+            2: lambda s: s.sell(20, "LIMIT", price=105),
+        },
+        participation=0.25,
+        intrabar="olhc",
+        **BARE,
+    )
+    assert sum(row[2] for row in played.rows) == 40
+    (trade,) = played.result.trades
+    assert (trade.quantity, trade.entry_price, trade.exit_price, trade.pnl) == (20, 95, 105, 200)
+
+
 def test_A2_a_reversal_closes_one_trade_and_opens_another() -> None:
     candles = bars(STILL, STILL, *flat(110, 2), *flat(104, 2))
     played = play(

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tapeback import Candles, Order
-from tests.core.play import BARE, LIVE, Played, Scripted, at, bars, flat, minutes, play
+from tests.core.play import BARE, LIVE, Played, Scripted, Step, at, bars, flat, minutes, play
 
 STILL = (100, 100, 100, 100)
 CALL, PUT = "NIFTY28MAR2422000CE", "NIFTY28MAR2422000PE"
@@ -425,6 +425,19 @@ def test_T6_cancel_all_at_an_open_reaches_orders_that_are_due(rested: bool) -> N
     assert [row[2] for row in played.rows] == [1]
     assert played.strategy.notes == [[2]]
     assert played.orders[1].status == "cancelled"
+
+
+def test_T6_a_bar_that_ends_at_midnight_is_closed_before_the_next_day_opens() -> None:
+    labels = ["2024-01-02 23:58", "2024-01-02 23:59", "2024-01-03 00:00", "2024-01-03 00:01"]
+    series = [
+        bars(*flat(100, 4), symbol=symbol, exchange="CRYPTO", at=labels)
+        for symbol in ("BTCINR", "ETHINR")
+    ]
+    seen: Step = lambda s: s.notes.append(f"{s.now:%d %H:%M}")  # noqa: E731
+    played = play(series, dict.fromkeys(range(8), seen), **BARE)
+    assert played.strategy.notes == [
+        *["02 23:59"] * 2, *["03 00:00"] * 2, *["03 00:01"] * 2, *["03 00:02"] * 2,
+    ]  # fmt: skip
 
 
 def test_T7_prices_come_from_the_finest_series_alone() -> None:

@@ -16,8 +16,8 @@ from tapeback.utils.clock import day_number
 _EPSILON = 1e-6
 THIN_IMPACT = 1.0
 SIGMA_SESSIONS = 20
-# A day's standard deviation for what has no history yet: that of a usual large share.
-USUAL_SIGMA = 0.015
+# A session's standard deviation for what has no history yet: about that of the NIFTY.
+USUAL_SIGMA = 0.01
 
 Parts = tuple[float, float, float, float, float]
 
