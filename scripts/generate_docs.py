@@ -320,7 +320,8 @@ def _class(name: str, kind: type[Any]) -> Iterator[str]:
 def _field_names(kind: type[Any]) -> tuple[str, ...]:
     if issubclass(kind, msgspec.Struct):
         return kind.__struct_fields__
-    return tuple(getattr(kind, "__dataclass_fields__", ()))
+    fields = getattr(kind, "__dataclass_fields__", {}).values()
+    return tuple(field.name for field in fields if not field.type.startswith("Callable"))
 
 
 def _code(name: str, function: Any) -> str:

@@ -393,9 +393,15 @@ def test_P5_half_the_spread_is_paid_a_side() -> None:
 
 
 def test_P5_impact_grows_with_the_root_of_the_share_of_volume() -> None:
-    """Without sessions behind it σ is 1 %: 0.5 × 1 % × sqrt(100 / 10,000) of 100 is 0.05."""
-    played = play(bars(*flat(100, 3), volume=10_000), {0: lambda s: s.buy(100)}, impact=0.5, **BARE)
-    assert parts(played.fills[0]) == (100, 0, 0, 0.05, 0)
+    def impact(quantity: int, coefficient: float) -> float:
+        candles = bars(*flat(100, 3), volume=10_000)
+        played = play(candles, {0: lambda s: s.buy(quantity)}, impact=coefficient, **BARE)
+        assert played.prices == [pytest.approx(100 + played.fills[0].impact)]
+        return played.fills[0].impact
+
+    assert impact(400, 0.5) == pytest.approx(2 * impact(100, 0.5))
+    assert impact(100, 1.0) == pytest.approx(2 * impact(100, 0.5))
+    assert impact(100, 0.5) > 0
 
 
 def test_P5_a_price_may_leave_the_bar_only_by_its_parts() -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.core.play import BARE, LIVE, Played, Scripted, bars, flat, play
+from tests.core.play import BARE, LIVE, Played, Scripted, Step, bars, flat, play
 
 STILL = (100, 100, 100, 100)
 # A quarter of this volume is one lot of ten.
@@ -127,15 +127,18 @@ def test_P7_a_marketable_limit_counts_towards_the_share() -> None:
 
 @pytest.mark.parametrize("pricetype", ["MARKET", "SL-M"])
 def test_P7_market_orders_fill_whole_and_pay_for_what_is_too_much(pricetype: str) -> None:
-    """100 in a bar of 40 whose share is 10: 90 pay σ × sqrt(100 / 40), spread over all."""
+    """100 in a bar of 40 whose share is 10: 90 pay the full impact, spread over all."""
     stop = {"trigger_price": 100.5} if pricetype == "SL-M" else {}
     candles = bars(STILL, (100, 101, 99, 100, 40))
-    played = play(candles, {0: lambda s: s.buy(100, pricetype, **stop)}, **TIGHT)
+    steps: dict[Any, Step] = {0: lambda s: s.buy(100, pricetype, **stop)}
+    played = play(candles, steps, **TIGHT)
     (fill,) = played.fills
     assert fill.quantity == 100
     assert fill.thin
     assert played.result.thin_fills == (fill,)
-    assert fill.impact == pytest.approx(fill.reference * 0.01 * (100 / 40) ** 0.5 * 0.9)
+    (full,) = play(candles, steps, impact=1.0, participation=None, **BARE).fills
+    assert not full.thin
+    assert fill.impact == pytest.approx(0.9 * full.impact)
 
 
 def test_P7_within_its_share_a_market_order_is_not_thin() -> None:

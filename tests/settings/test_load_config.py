@@ -88,9 +88,6 @@ def test_unknown_strategies_and_missing_files_say_what_there_is(
     assert problems_of(strategy="gird") == [
         "Unknown strategy id 'gird' (did you mean 'grid'?). Allowed: grid, supertrend"
     ]
-    assert problems_of(strategy="grid") == [
-        "strategy 'grid': there is no file configs/active/config-grid.yaml."
-    ]
     project.write("strats.yaml", CATALOGUE)
     assert problems_of() == [
         "configs/active/strats.yaml:2:37: there is no file configs/active/config-momentum.yaml."
@@ -98,6 +95,15 @@ def test_unknown_strategies_and_missing_files_say_what_there_is(
     assert problems_of(Path("nowhere.yaml")) == ["nowhere.yaml: there is no such file."]
     monkeypatch.setenv("WEB_STRATEGY", "zzz")
     assert problems_of() == ["WEB_STRATEGY: Unknown strategy id 'zzz'. Allowed: momentum, grid"]
+
+
+def test_a_shipped_strategy_brings_its_settings_into_a_folder_without_any(
+    project: Project,
+) -> None:
+    shipped = load_config(strategy="grid")
+    assert (shipped.data.symbol, shipped.backtest.initial_cash) == ("NIFTY", 1_000_000)
+    project.write("config-grid.yaml", "data: {symbol: TCS}\n")
+    assert load_config(strategy="grid").data.symbol == "TCS"
 
 
 def test_files_merge_deeply_over_the_base(project: Project) -> None:

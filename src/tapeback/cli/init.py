@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from importlib.resources import files
-from importlib.resources.abc import Traversable
 from pathlib import Path
 
 import click
 
 from tapeback.errors import OutputError
+from tapeback.utils.starter import starter_folder
 
 _FOLDERS = {"strats": ".py", "configs/active": ".yaml"}
 
@@ -44,9 +43,7 @@ def command(directory: str, *, force: bool) -> None:
 
 def _starter_files() -> Iterator[tuple[str, bytes]]:
     """The files by their path in the user's folder: out of the wheel, or of the checkout."""
-    package = files("tapeback")
-    packed = package / "_starter"
-    root: Traversable = packed if packed.is_dir() else Path(str(package)).parents[1]
+    root = starter_folder()
     for folder, suffix in _FOLDERS.items():
         for file in sorted((root / folder).iterdir(), key=lambda item: item.name):
             if file.name.endswith(suffix):

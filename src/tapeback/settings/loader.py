@@ -22,6 +22,7 @@ from tapeback.settings.document import (
 from tapeback.settings.environment import resolve_references
 from tapeback.settings.problems import Problem, Problems, dotted, problems_of
 from tapeback.utils.secrets import register_secrets
+from tapeback.utils.starter import starter_folder
 
 BASE_PATH = "configs/active/config.yaml"
 CATALOGUE_PATH = "configs/active/strats.yaml"
@@ -71,6 +72,10 @@ def _document(path: str | Path | None, strategy: str | None, folder: Path) -> Do
     if entry is None:
         return read_document(base_file) if base_file.exists() else Document({}, {})
     file = folder / entry.config_path
+    if not file.exists() and entry.where is None:
+        # A shipped strategy needs no file of the user's: the settings it came with will do.
+        folder = starter_folder()
+        file, base_file = folder / entry.config_path, folder / BASE_PATH
     if not file.exists():
         raise ConfigError(
             f"{entry.where or f'strategy {entry.id!r}'}: there is no file {shown_path(file)}.",

@@ -5,13 +5,12 @@ from __future__ import annotations
 
 import inspect
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from typing import Any, ClassVar
 
-import tapeback
 from tapeback.errors import StrategyLoadError, StrategyNotFoundError, did_you_mean
 from tapeback.strategies.base import BaseStrategy
 from tapeback.strategies.grid import GridStrategyAdapter
@@ -25,6 +24,7 @@ from tapeback.strategies.loader import (
 )
 from tapeback.strategies.supertrend import SupertrendStrategyAdapter
 from tapeback.strategies.universal import UniversalStrategyAdapter
+from tapeback.utils.starter import starter_folder
 
 ENTRY_POINT_GROUP = "tapeback.strategies"
 _FOLDER = "strats"
@@ -139,7 +139,7 @@ class StrategyRegistry:
         if key in cls._registered or key not in _SHIPPED:
             return cls._registered.get(key)
         file, class_name, adapter = _SHIPPED[key]
-        folders = (root / _FOLDER, *_shipped_folders())
+        folders = (root / _FOLDER, starter_folder() / _FOLDER)
         path = next((f / file for f in folders if (f / file).is_file()), folders[0] / file)
         return StrategyEntry(key, BotFile(path.absolute(), class_name), adapter)
 
@@ -202,13 +202,6 @@ def adapter_for(bot_class: type[Any]) -> type[UniversalStrategyAdapter]:
     if SupertrendStrategyAdapter.serves(bot_class):
         return SupertrendStrategyAdapter
     return UniversalStrategyAdapter
-
-
-def _shipped_folders() -> Iterator[Path]:
-    """Where the bots that come with Tapeback are: in the wheel, or in the checkout."""
-    package = Path(tapeback.__file__).parent
-    yield package / "_starter" / _FOLDER
-    yield package.parent.parent / _FOLDER
 
 
 def _entry_points() -> list[EntryPoint]:
