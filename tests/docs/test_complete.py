@@ -48,7 +48,7 @@ def finding_codes() -> set[str]:
     for file in (REPO / "src").rglob("*.py"):
         for node in ast.walk(ast.parse(file.read_text("utf-8"))):
             if isinstance(node, ast.keyword) and node.arg == "code":
-                codes |= {node.value.value} if isinstance(node.value, ast.Constant) else set()
+                codes |= {str(node.value.value)} if isinstance(node.value, ast.Constant) else set()
     return codes - _NO_FINDINGS
 
 
