@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -17,7 +17,6 @@ from tests.property.worlds import TICK, Bot, Plan
 
 NOISE = 1e-9
 _LIMIT_RULES = frozenset({"P2", "P2b", "P4"})
-_FOREVER = 2**62
 
 
 @dataclass
@@ -168,9 +167,12 @@ class Audit:
         """A1: cash and positions at the last closes, at every bar, to the paisa."""
         curve = self.result.equity_curve
         rows = list(zip(curve.ts.tolist(), curve.equity.tolist(), strict=True))
+        fills = sorted(self.result.fills, key=lambda fill: fill.ts)
+        cash, held = Fraction(self.settings["initial_cash"]), Counter[str]()
         for row, (end, equity) in enumerate(rows, 1):
             # Nothing comes after the last row: it shows the account as the run left it.
-            cash, held = self._account(end if row < len(rows) else _FOREVER)
+            while fills and (fills[0].ts < end or row == len(rows)):
+                cash += _book(fills.pop(0), held)
             worth = cash
             for symbol, quantity in held.items():
                 candles = self.finest[symbol]
@@ -181,21 +183,13 @@ class Audit:
         if len(curve):
             assert abs(self.result.metrics.final_capital - curve.equity[-1]) < 1e-9
 
-    def _account(self, until: int) -> tuple[Fraction, dict[str, int]]:
-        """Cash and quantities after all fills before an instant."""
-        cash = Fraction(self.settings["initial_cash"])
-        held: dict[str, int] = defaultdict(int)
-        for fill in self.result.fills:
-            if fill.ts < until:
-                signed = fill.quantity if fill.side == "BUY" else -fill.quantity
-                cash -= signed * _exact(fill.price) + _exact(fill.charges)
-                held[fill.symbol] += signed
-        return cash, held
-
     def check_account(self) -> None:
         """S2: what is blocked is what open orders and positions block; nothing leaks."""
         portfolio = self.bot.context.portfolio
-        cash, held = self._account(_FOREVER)
+        held = Counter[str]()
+        cash = Fraction(self.settings["initial_cash"]) + sum(
+            _book(fill, held) for fill in self.result.fills
+        )
         assert abs(portfolio.cash - float(cash)) < 1e-5
         for symbol, candles in self.finest.items():
             assert self.bot.context.net_quantity(symbol, candles.exchange) == held[symbol]
@@ -230,6 +224,13 @@ def run(
 
 def _length(candles: Candles) -> int:
     return timeframes.duration(candles.timeframe)
+
+
+def _book(fill: Fill, held: Counter[str]) -> Fraction:
+    """Add a fill to what is held; what it does to cash."""
+    signed = fill.quantity if fill.side == "BUY" else -fill.quantity
+    held[fill.symbol] += signed
+    return -signed * _exact(fill.price) - _exact(fill.charges)
 
 
 def _exact(rupees: float) -> Fraction:

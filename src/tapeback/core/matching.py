@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Callable
 
@@ -17,7 +18,7 @@ from tapeback.utils.money import RUPEE
 BookKey = tuple[str, str]
 
 
-class Matching:
+class Matching(ABC):
     """Orders, fills and the account of a run, at the instant `now` (ns UTC).
 
     `walking` tells whether a bar is being walked; then what happens to an order is told to the
@@ -296,9 +297,9 @@ class Matching:
         for order in orders:
             order.oco = group
 
+    @abstractmethod
     def send(self, book: Book, order: Order, change: Change | None) -> None:
         """Put an order, or a change to one, on its way."""
-        raise NotImplementedError
 
     def _tend_linked(self, book: Book, order: Order, quantity: int) -> None:
         """See to the orders linked with one that was filled; the strategy hears of it first."""

@@ -90,21 +90,6 @@ class Portfolio:
         value, leverage = excess * round(price * RUPEE), position.leverage
         return value if leverage == 1 else int(-(-value // leverage))
 
-    def block(self, order: Order, position: Position, price: float) -> int:
-        """Block what an order needs at `price` and count its quantity; or, when funds do not
-        reach, nothing, and the margin it needs comes back (otherwise 0), in money units."""
-        buy, quantity = order.action == "BUY", order.quantity - order.filled_quantity
-        needed = self.requirement(position, order.action, quantity, price)
-        if needed > self.available_units and needed:
-            return needed
-        order.reserved = needed
-        self.available_units -= needed
-        if buy:
-            position.resting_buys += quantity
-        else:
-            position.resting_sells += quantity
-        return 0
-
     def reserve(self, order: Order, position: Position, units: int) -> None:
         """Block a known margin for an order under way and count what is left of its quantity."""
         order.reserved = units

@@ -13,7 +13,7 @@ from tapeback.utils.money import RUPEE
 class _Lot:
     """What is still open of one entry order."""
 
-    __slots__ = ("fees", "long", "order", "quantity", "ts", "value")
+    __slots__ = ("fees", "long", "matches", "order", "quantity", "ts", "value")
 
     def __init__(
         self, ts: int, order: Order, quantity: int, price: int, fees: int, long: bool
@@ -24,6 +24,14 @@ class _Lot:
         self.ts = ts
         self.order = order
         self.long = long
+        self.matches: list[_Match] = []
+
+    def match_with(self, order: Order) -> _Match | None:
+        """What this entry shares with an exit order already; exits may take turns."""
+        for match in self.matches:
+            if match.order is order:
+                return match
+        return None
 
 
 class _Match:
@@ -55,13 +63,12 @@ class _Match:
 
 
 def match_trades(ledger: Ledger) -> list[Trade]:
-    """Trades in the order in which they were closed; what is still open makes none.
+    """Trades in the order in which their exits began; what is still open makes none.
 
     Positions of one symbol in different products are matched apart. Money is split in whole
     units, so the trades' profits and fees add up to those of the matched fills.
     """
     queues: dict[tuple[str, str, str], deque[_Lot]] = {}
-    last: dict[tuple[str, str, str], _Match] = {}
     matches: list[_Match] = []
     for ts, order, signed, price, fees in zip(
         ledger.ts, ledger.orders, ledger.signed, ledger.units, ledger.charges, strict=True
@@ -74,9 +81,10 @@ def match_trades(ledger: Ledger) -> list[Trade]:
         while left and queue and queue[0].long is not long:
             lot = queue[0]
             quantity = min(left, lot.quantity)
-            match = last.get(key)
-            if match is None or match.lot is not lot or match.order is not order:
-                match = last[key] = _Match(lot, order)
+            match = lot.match_with(order)
+            if match is None:
+                match = _Match(lot, order)
+                lot.matches.append(match)
                 matches.append(match)
             share = fees if quantity == left else fees * quantity // left
             match.add(ts, quantity, price, share)

@@ -280,6 +280,6 @@ def _last_days(days: Ints, timeframe: str) -> Ints:
     if timeframe == "1w":
         return days + 6 - (days + 3) % 7
     if timeframe == "1M":
-        following = days.astype("datetime64[D]").astype("datetime64[M]") + 1
+        following = days.astype("datetime64[D]").astype("datetime64[M]") + np.timedelta64(1, "M")
         return following.astype("datetime64[D]").astype(np.int64) - 1
     return days
