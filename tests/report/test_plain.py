@@ -46,7 +46,7 @@ class Faulty:
         (np.float64("nan"), None),
         (np.bool_(True), True),
         (np.array([[1, 2], [3, 4]]), [[1, 2], [3, 4]]),
-        (np.datetime64("NaT"), None),
+        (np.datetime64("NaT", "ns"), None),
         (np.datetime64("2024-06-03T09:15:00"), "2024-06-03T09:15:00"),
         (pd.Timestamp("2024-06-03 09:15", tz="Asia/Kolkata"), "2024-06-03T09:15:00+05:30"),
         (pd.NaT, None),
