@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from typing import Any
 
+from benchmarks.generate import walk
+from benchmarks.jobs.tapeback import candles_of
 from tapeback import BacktestResult, BaseStrategy, Candle, Candles, Fill, Order, backtest
 from tapeback.market import timeframes
 from tapeback.utils.clock import DAY_NS, day_number, to_ns
@@ -47,6 +49,11 @@ def bars(
         symbol=symbol, exchange=exchange, timeframe=timeframe, ts=stamps,
         open=columns[0], high=columns[1], low=columns[2], close=columns[3], volume=volumes,
     )  # fmt: skip
+
+
+def minute_bars(count: int, seed: int, symbol: str = "SBIN") -> Candles:
+    """A walk of minute bars in regular sessions, the same for the same seed."""
+    return candles_of(walk(count, seed), symbol)
 
 
 def flat(price: float, count: int) -> list[Row]:
@@ -160,3 +167,9 @@ def minutes(text: str, count: int) -> list[str]:
     """`count` labels, a minute apart, from an Indian moment on."""
     first = datetime.fromisoformat(text)
     return [(first + timedelta(minutes=i)).isoformat(" ") for i in range(count)]
+
+
+def parts(fill: Fill) -> tuple[float, ...]:
+    """Reference, spread, slippage, impact and rounding of a fill, to four decimals."""
+    named = (fill.reference, fill.spread, fill.slippage, fill.impact, fill.rounding)
+    return tuple(round(part, 4) for part in named)

@@ -12,10 +12,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from benchmarks.jobs.strategies import Grid
 from tapeback import BaseStrategy, Candle, Candles, backtest
-from tests.core.play import BARE, LIVE, bars, flat, play
-from tests.oracles.bench_reference import minute_bars
-from tests.oracles.test_bench import Grid
+from tests.core.play import BARE, LIVE, bars, flat, minute_bars, play
 
 
 class NoOp(BaseStrategy):

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from tapeback import BaseStrategy, Candle, Candles, backtest
 from tapeback.core import engine
-from tests.oracles.bench_reference import minute_bars
+from tests.core.play import minute_bars
 from tests.property.audit import run
 from tests.property.worlds import PLANS, Plan, minute_candles, sessions, settings_of_runs
 
