@@ -60,7 +60,7 @@ def _catalogue_ids() -> list[str | None]:
     return [entry.id for entry in catalogue()] if Path(CATALOGUE_PATH).exists() else [None]
 
 
-@command.command("show")
+@command.command("show", short_help="Print all settings.")
 @settings_options
 def show(bot: str | None, config_path: str | None, settings: tuple[str, ...]) -> None:
     """Print all settings as YAML, each with the place that gave it; secrets as ***."""

@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 from tapeback.models.fill import Fill
 from tapeback.models.finding import Finding, Origin
+from tapeback.models.instrument import INDEX_EXCHANGES
 from tapeback.models.metrics import PerformanceMetrics
 from tapeback.models.order import Order
 from tapeback.models.position import Position
@@ -175,6 +176,12 @@ class BacktestResult:
     def thin_fills(self) -> tuple[Fill, ...]:
         """Fills beyond their bar's share of volume."""
         return tuple(fill for fill in self.fills if fill.thin)
+
+    @property
+    def proxies(self) -> tuple[str, ...]:
+        """Indices that were traded in place of their near futures (S2b), by symbol."""
+        traded = {fill.symbol: None for fill in self.fills if fill.exchange in INDEX_EXCHANGES}
+        return tuple(traded)
 
     @property
     def refused_orders(self) -> tuple[Order, ...]:

@@ -57,6 +57,7 @@ def result_document(result: BacktestResult) -> Row:
         "ambiguous_bars": [
             {"timestamp": iso(bar.ts), "symbol": bar.symbol} for bar in result.ambiguous_bars
         ],
+        "proxies": list(result.proxies),
         "touch_misses": result.touch_misses,
         "thin_fills": {
             "count": len(thin),

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import numpy as np
 
-from tapeback.models.instrument import INDEX_EXCHANGES
 from tapeback.report.rupees import grouped, percent, rupees
 
 if TYPE_CHECKING:
@@ -176,11 +175,9 @@ def _trust(result: BacktestResult) -> Iterator[Line]:
 def _limits(result: BacktestResult) -> Iterator[Line]:
     accepted = [order for order in result.orders if order.status != "rejected"]
     fidelity = result.manifest.get("execution", {}).get("fidelity")
-    indices = dict.fromkeys(o.symbol for o in accepted if o.exchange in INDEX_EXCHANGES)
-    if indices and fidelity != "none":
-        yield Line(
-            f"Orders on an index ({', '.join(indices)}) are a proxy for its near future.", "warning"
-        )
+    if result.proxies and fidelity != "none":
+        indices = ", ".join(result.proxies)
+        yield Line(f"Orders on an index ({indices}) are a proxy for its near future.", "warning")
     if fidelity != "none" and any(order.product == "MIS" for order in accepted):
         yield Line("MIS positions are carried: square-off comes with the market rules.", "warning")
 
