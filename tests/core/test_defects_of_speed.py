@@ -75,14 +75,14 @@ def test_defect_74_a_bar_that_no_order_could_meet_is_not_walked() -> None:
         return play(bars(*rows), {0: lambda s: s.buy(1, "LIMIT", price=95)}, **BARE)
 
     found = calls_of(run)
-    assert found["order_simulator.py:meet"] == 2  # where it arrives, and where it is met
+    assert found["walking.py:meet"] == 2  # where it arrives, and where it is met
     assert len(run().fills) == 1
 
 
 def test_defect_74_after_a_cancel_nothing_is_walked() -> None:
     steps = {0: lambda s: s.keep(s.buy(1, "LIMIT", price=95)), 3: lambda s: s.cancel(s.ids[0])}
     rows = [*flat(100, 10), *flat(90, 200)]
-    assert calls_of(lambda: play(bars(*rows), steps, **BARE))["order_simulator.py:meet"] <= 2
+    assert calls_of(lambda: play(bars(*rows), steps, **BARE))["walking.py:meet"] <= 2
 
 
 def test_defect_72_history_is_a_view_of_the_candles() -> None:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from traceback import format_exc
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 
@@ -16,6 +16,7 @@ from tapeback.core.order_simulator import OrderSimulator
 from tapeback.core.portfolio import Portfolio
 from tapeback.core.ports import CostPlan, Listener, Progress, StrategyPort
 from tapeback.core.rules import ExecutionRules
+from tapeback.core.series import OpenBars, finest, set_leaders
 from tapeback.core.timeline import EventQueue, Moment
 from tapeback.errors import DataError
 from tapeback.market import timeframes
@@ -24,7 +25,6 @@ from tapeback.market.instruments import instrument_of
 from tapeback.models.candle import Candle
 from tapeback.models.fill import FillColumns
 from tapeback.models.order import Order
-from tapeback.utils.clock import midnight
 
 Status = Literal["completed", "failed", "cancelled"]
 _CHUNK = 4096
@@ -60,29 +60,6 @@ class _Halt(BaseException):
     """Ends the run from inside a callback's caller."""
 
 
-class _Bars:
-    """Where one series stands: `current` is the bar that began last; `book` takes prices from it
-    if it is its symbol's finest."""
-
-    def __init__(self, candles: Candles) -> None:
-        self.book: Book | None = None
-        self.current: Any = None
-        self._rows = iter(candles)
-        self._ends = iter(candles.ends.tolist())
-
-    def open_next(self, ts: int, day: int) -> Book | None:
-        """Let the next bar begin; the book if something may meet it."""
-        candle = self.current = next(self._rows)
-        end, book = next(self._ends), self.book
-        if book is None:
-            return None
-        if book.session_opens < midnight(day):
-            book.new_session(ts)
-        book.open_bar(candle, end)
-        touched = candle.low <= book.gate_low or candle.high >= book.gate_high
-        return book if touched and not book.dead(candle) else None
-
-
 class BacktestEngine:
     """Plays the bars of one or several series to one strategy on one account.
 
@@ -113,13 +90,13 @@ class BacktestEngine:
         self._total = sum(len(candles) for candles in self.series)
         self._done = 0
         self._resampled: dict[tuple[str, str, str], Candles] = {}
-        self._finest = _finest(self.series)
+        self._finest = finest(self.series)
         for k in self._finest:
             candles = self.series[k]
             instrument = instrument_of(candles.symbol, candles.exchange)
             book = Book(instrument, candles, rules, portfolio)
             self.simulator.add_book(book)
-        _set_leaders(list(self.simulator.books.values()))
+        set_leaders(list(self.simulator.books.values()))
         self._shown = self._shown_series()
 
     def run(self, strategy: StrategyPort, listener: Listener | None = None) -> RunRecord:
@@ -227,7 +204,7 @@ class BacktestEngine:
 
     def _run_many(self) -> None:
         simulator = self.simulator
-        bars = [_Bars(candles) for candles in self.series]
+        bars = [OpenBars(candles) for candles in self.series]
         for k in self._finest:
             candles = self.series[k]
             bars[k].book = simulator.books[candles.symbol, candles.exchange]
@@ -268,7 +245,7 @@ class BacktestEngine:
             if simulator.events:
                 simulator.deliver()
 
-    def _close_bars(self, closed: list[_Bars]) -> None:
+    def _close_bars(self, closed: list[OpenBars]) -> None:
         simulator = self.simulator
         for bars in closed:
             book = bars.book
@@ -401,35 +378,3 @@ class BacktestEngine:
     def _tell_progress(self) -> None:
         if self._progress is not None:
             self._progress(self._done, self._total)
-
-
-def _finest(series: Sequence[Candles]) -> tuple[int, ...]:
-    """Index of the finest series of each symbol, in the order of their first appearance."""
-    best: dict[tuple[str, str], int] = {}
-    for k, candles in enumerate(series):
-        key = (candles.symbol, candles.exchange)
-        length = timeframes.duration(candles.timeframe)
-        if key not in best or length < timeframes.duration(series[best[key]].timeframe):
-            best[key] = k
-    return tuple(best.values())
-
-
-def _set_leaders(books: list[Book]) -> None:
-    """Let derivatives follow the order of extremes of their underlying (T3b)."""
-    groups: dict[str, list[Book]] = {}
-    for book in books:
-        groups.setdefault(book.instrument.underlying, []).append(book)
-    ranks = {"index": 0, "equity": 0, "future": 1, "option": 2}
-    for group in groups.values():
-        leader = min(
-            group,
-            key=lambda book: (
-                ranks[book.instrument.kind],
-                book.instrument.option_type == "PE",
-            ),
-        )
-        puts = leader.instrument.option_type == "PE"
-        for book in group:
-            if book is not leader and book.instrument.kind != "equity":
-                book.leader = leader
-                book.opposed = (book.instrument.option_type == "PE") != puts

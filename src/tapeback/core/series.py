@@ -1,0 +1,66 @@
+"""The series of a run: which of them gives prices, and where each one stands."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from tapeback.core.book import Book
+from tapeback.market import timeframes
+from tapeback.market.candles import Candles
+from tapeback.utils.clock import midnight
+
+
+class OpenBars:
+    """Where one series stands: `current` is the bar that began last; `book` takes prices from it
+    if it is its symbol's finest."""
+
+    def __init__(self, candles: Candles) -> None:
+        self.book: Book | None = None
+        self.current: Any = None
+        self._rows = iter(candles)
+        self._ends = iter(candles.ends.tolist())
+
+    def open_next(self, ts: int, day: int) -> Book | None:
+        """Let the next bar begin; the book if something may meet it."""
+        candle = self.current = next(self._rows)
+        end, book = next(self._ends), self.book
+        if book is None:
+            return None
+        if book.session_opens < midnight(day):
+            book.new_session(ts)
+        book.open_bar(candle, end)
+        touched = candle.low <= book.gate_low or candle.high >= book.gate_high
+        return book if touched and not book.dead(candle) else None
+
+
+def finest(series: Sequence[Candles]) -> tuple[int, ...]:
+    """Index of the finest series of each symbol, in the order of their first appearance."""
+    best: dict[tuple[str, str], int] = {}
+    for k, candles in enumerate(series):
+        key = (candles.symbol, candles.exchange)
+        length = timeframes.duration(candles.timeframe)
+        if key not in best or length < timeframes.duration(series[best[key]].timeframe):
+            best[key] = k
+    return tuple(best.values())
+
+
+def set_leaders(books: list[Book]) -> None:
+    """Let derivatives follow the order of extremes of their underlying (T3b)."""
+    groups: dict[str, list[Book]] = {}
+    for book in books:
+        groups.setdefault(book.instrument.underlying, []).append(book)
+    ranks = {"index": 0, "equity": 0, "future": 1, "option": 2}
+    for group in groups.values():
+        leader = min(
+            group,
+            key=lambda book: (
+                ranks[book.instrument.kind],
+                book.instrument.option_type == "PE",
+            ),
+        )
+        puts = leader.instrument.option_type == "PE"
+        for book in group:
+            if book is not leader and book.instrument.kind != "equity":
+                book.leader = leader
+                book.opposed = (book.instrument.option_type == "PE") != puts

@@ -1,0 +1,273 @@
+"""Walking bars along their path, for one instrument or for several together.
+
+A bar that no order could meet is never walked. Rule ids in the code (P6, T3, …) are those of the
+fill contract.
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from heapq import heappop
+
+from tapeback.core.book import GRID_NOISE, Arrival, Book, Change, Resting, by_sequence
+from tapeback.core.matching import Matching
+from tapeback.core.portfolio import Portfolio
+from tapeback.core.ports import CostPlan
+from tapeback.core.rules import ExecutionRules
+from tapeback.models.candle import Candle
+from tapeback.models.order import Order
+
+
+class Walking(Matching):
+    """Time inside bars. `active` are the books whose bars are being walked."""
+
+    def __init__(self, rules: ExecutionRules, portfolio: Portfolio, costs: CostPlan) -> None:
+        super().__init__(rules, portfolio, costs)
+        self.active: list[Book] = []
+        self._intrabar = rules.intrabar
+        self._latency = rules.latency
+        self._current: Book | None = None
+        self._due: list[Arrival] = []
+        self._sole: Book | None = None
+
+    def add_book(self, book: Book) -> None:
+        """Let an instrument trade in this run."""
+        instrument = book.instrument
+        self.books[instrument.symbol, instrument.exchange] = book
+        self._sole = book if len(self.books) == 1 else None
+
+    @abstractmethod
+    def arrive(self, book: Book, order: Order, change: Change | None) -> None:
+        """Let an order, or a change to one, reach the exchange."""
+
+    # One instrument ------------------------------------------------------------------------
+
+    def meet(self, book: Book, candle: Candle, end: int) -> None:
+        """Walk one bar, which ends at `end`, of the only instrument of the run."""
+        if candle.volume == 0 and book.dead(candle):
+            return
+        self.walking = True
+        self._current = book
+        self.now = start = book.open_bar(candle, end)
+        book.begin(candle)
+        price, falling, rising = candle.open, book.falling, book.rising
+        if (falling and falling[0][0] <= GRID_NOISE - price) or (
+            rising and rising[0][0] <= price + GRID_NOISE
+        ):
+            self._due = book.reached_at_open(price, start)
+            self._meet_due()
+        elif book.arrivals:
+            self._due, book.arrivals = book.arrivals, []
+            if self._latency:
+                book.arrivals = [entry for entry in self._due if entry[0] > start]
+                self._due = [entry for entry in self._due if entry[0] <= start]
+                self._due.sort(key=by_sequence)
+            self._meet_due()
+        slack = book.limit_slack + GRID_NOISE
+        falling, rising = book.falling, book.rising
+        down = falling and slack - falling[0][0] >= candle.low
+        if down or (rising and rising[0][0] - slack <= candle.high) or book.arrivals:
+            if book.limit_slack:
+                self.touch_misses += book.touched_at_open(start)
+            book.choose_path(self._intrabar)
+            self._walk_legs(book)
+        if book.parked:
+            book.unpark()
+        book.walked = False
+        book.set_gates()
+        self.walking = False
+
+    def _walk_legs(self, book: Book) -> None:
+        """The legs of a bar's path for one book; `_next` and `_step` do it for several."""
+        points = book.points
+        for leg in (0, 1, 2):
+            book.leg = leg
+            if book.arrivals:
+                break
+            start, target = points[leg], points[leg + 1]
+            if target < start:
+                self._fall(book, leg, start, target)
+            elif target > start:
+                self._rise(book, leg, start, target)
+            if book.arrivals:
+                break
+            book.price = target
+        else:
+            return
+        while (ts := self._next(book, book.end)) >= 0:
+            self._step(book, ts)
+
+    def _fall(self, book: Book, leg: int, start: float, target: float) -> None:
+        """Let price fall along a leg. A callback may rebuild the heap: it is looked up anew."""
+        filled, times = self.ledger.ts, book.times
+        while book.falling and book.falling[0][0] <= GRID_NOISE - target:
+            key, seq, order = heappop(book.falling)
+            if order.seq != seq:
+                continue
+            book.price = at = -key
+            begins = times[leg]
+            self.now = begins + int((times[leg + 1] - begins) * ((start - at) / (start - target)))
+            before = len(filled)
+            self.reach(book, order, at, False)
+            if leg < 2 and len(filled) > before:
+                book.hit_low = True
+                if book.hit_high:
+                    self.mark_ambiguous(book)
+            if book.arrivals:
+                return
+        slack = book.limit_slack
+        if slack and leg < 2 and book.falling and book.falling[0][0] - slack <= GRID_NOISE - target:
+            self.touch_misses += book.mark_touched(True, target, times[leg + 1])
+
+    def _rise(self, book: Book, leg: int, start: float, target: float) -> None:
+        """Let price rise along a leg."""
+        filled, times = self.ledger.ts, book.times
+        while book.rising and book.rising[0][0] <= target + GRID_NOISE:
+            at, seq, order = heappop(book.rising)
+            if order.seq != seq:
+                continue
+            book.price = at
+            begins = times[leg]
+            self.now = begins + int((times[leg + 1] - begins) * ((at - start) / (target - start)))
+            before = len(filled)
+            self.reach(book, order, at, False)
+            if leg < 2 and len(filled) > before:
+                book.hit_high = True
+                if book.hit_low:
+                    self.mark_ambiguous(book)
+            if book.arrivals:
+                return
+        slack = book.limit_slack
+        if slack and leg < 2 and book.rising and book.rising[0][0] - slack <= target + GRID_NOISE:
+            self.touch_misses += book.mark_touched(False, target, times[leg + 1])
+
+    # Several instruments -------------------------------------------------------------------
+
+    def open_bars(self, opened: list[Book], ts: int) -> None:
+        """Print the opens of bars that begin together and let the books meet them (T6)."""
+        self.walking = True
+        self.now = ts
+        for book in opened:
+            if book.opened is not None:
+                book.begin(book.opened)
+                self._due += book.reached_at_open(book.price, ts)
+        self._due.sort(key=by_sequence)
+        self._meet_due()
+        for book in opened:
+            if book.limit_slack:
+                self.touch_misses += book.touched_at_open(ts)
+            book.choose_path(self._intrabar)
+
+    def walk(self, until: int) -> None:
+        """Walk all active bars together, event by event, to an instant."""
+        while True:
+            first, soonest = None, -1
+            for book in self.active:
+                ts = self._next(book, until)
+                if ts >= 0 and (first is None or ts < soonest):
+                    first, soonest = book, ts
+            if first is None:
+                return
+            self._step(first, soonest)
+
+    def activate(self, book: Book, ts: int) -> None:
+        """Begin to walk a bar in the middle of which an order arrives."""
+        candle = book.opened
+        if candle is None or book.walked or book.dead(candle):
+            return
+        book.begin(candle)
+        book.choose_path(self._intrabar)
+        book.seek(ts)
+        self.active.append(book)
+
+    def close_bar(self, book: Book) -> None:
+        """End the walk of a bar: what waited for volume rests again."""
+        book.unpark()
+        book.walked = False
+        book.set_gates()
+
+    def _meet_due(self) -> None:
+        """What the opens meet, by sequence; orders sent meanwhile join the end (P6)."""
+        due = self._due
+        for arrived, seq, order, change in due:
+            if order.seq != seq and (change is None or not order.seq):
+                continue
+            book = self._sole or self.book_of(order)
+            self._current = book
+            if arrived < 0:
+                self.reach(book, order, book.price, True)
+            elif change is None:
+                self.enter(book, order)
+            else:
+                self.arrive(book, order, change)
+        self._due = []
+
+    def _next(self, book: Book, until: int) -> int:
+        """When the path next meets something before `until`, ns UTC; -1 if never."""
+        while book.leg < 3:
+            leg = book.leg
+            begins, ends = book.times[leg], book.times[leg + 1]
+            if begins >= until:
+                return -1
+            start, target = book.points[leg], book.points[leg + 1]
+            down = target < start
+            heap = book.falling if down else book.rising
+            while heap and heap[0][2].seq != heap[0][1]:
+                heappop(heap)
+            ts = -1
+            if target != start and heap:
+                at = -heap[0][0] if down else heap[0][0]
+                if (at >= target - GRID_NOISE) if down else (at <= target + GRID_NOISE):
+                    share = (at - start) / (target - start)
+                    ts = max(begins + int((ends - begins) * share), self.now)
+            if book.arrivals:
+                arrives = max(book.arrivals[0][0], self.now)
+                if arrives <= ends and (ts < 0 or arrives < ts):
+                    ts = arrives
+            if ts >= 0:
+                return ts if ts < until else -1
+            if leg < 2 and book.limit_slack and target != start:
+                self.touch_misses += book.mark_touched(down, target, ends)
+            book.leg = leg + 1
+            book.price = target
+        return -1
+
+    def _step(self, book: Book, ts: int) -> None:
+        """Let happen what `_next` found at `ts`."""
+        self.now = ts
+        self._current = book
+        down = book.points[book.leg + 1] < book.points[book.leg]
+        heap = book.falling if down else book.rising
+        if book.arrivals and book.arrivals[0][0] <= ts and not self._older_is_met(book, heap, ts):
+            _, seq, order, change = book.arrivals.pop(0)
+            book.seek(ts)
+            if order.seq == seq or (change is not None and order.seq):
+                self.arrive(book, order, change)
+            return
+        entry = heappop(heap)
+        book.price = -entry[0] if down else entry[0]
+        leg, before = book.leg, len(self.ledger.ts)
+        self.reach(book, entry[2], book.price, False)
+        if leg < 2 and len(self.ledger.ts) > before:
+            self._note_side(book, down)
+
+    def _older_is_met(self, book: Book, heap: list[Resting], ts: int) -> bool:
+        """Whether what rested is met at the very instant of an arrival, and came before it (P6)."""
+        if not heap or heap[0][1] > book.arrivals[0][1]:
+            return False
+        start, target = book.points[book.leg], book.points[book.leg + 1]
+        at = -heap[0][0] if target < start else heap[0][0]
+        if target == start or ((at < target) if target < start else (at > target)):
+            return False
+        begins, ends = book.times[book.leg], book.times[book.leg + 1]
+        met = begins + int((ends - begins) * ((at - start) / (target - start)))
+        return met <= ts
+
+    def _note_side(self, book: Book, down: bool) -> None:
+        """Orders filled on the way to both extremes make a bar ambiguous (T3)."""
+        if down:
+            book.hit_low = True
+        else:
+            book.hit_high = True
+        if book.hit_low and book.hit_high:
+            self.mark_ambiguous(book)
