@@ -29,6 +29,7 @@ from tapeback.models.order import Order
 Status = Literal["completed", "failed", "cancelled"]
 _CHUNK = 4096
 _STEPS = 200
+_LEAST = 256
 _LIVE_DAY_PRODUCTS = ("MIS", "NRML", "CNC")
 _SANDBOX_DAY_PRODUCTS = ("MIS",)
 
@@ -114,6 +115,7 @@ class BacktestEngine:
             if self.rules.close_at_end:
                 self._close_positions()
             self._call(strategy.on_end, "on_end")
+            self._tell_progress()
         except _Halt:
             status = "cancelled" if self._cancelled else "failed"
         except KeyboardInterrupt:
@@ -121,7 +123,6 @@ class BacktestEngine:
         except SystemExit as ending:
             status = self._left(ending)
         self.simulator.walking = False
-        self._tell_progress()
         played = sum(self._closed(candles) for candles in self.series)
         fills = self.simulator.ledger.columns()
         return RunRecord(
@@ -161,7 +162,7 @@ class BacktestEngine:
         candles = self.series[0]
         book = next(iter(self.simulator.books.values()))
         starts, total = candles.starts, len(candles)
-        step = max(64, min(_CHUNK, total // _STEPS))
+        step = max(_LEAST, min(_CHUNK, total // _STEPS))
         sessions = iter([*candles.session_firsts.tolist(), total])
         boundary = next(sessions)
         for begin in range(0, total, step):
