@@ -24,14 +24,20 @@ class _Lot:
         self.ts = ts
         self.order = order
         self.long = long
-        self.matches: list[_Match] = []
+        self.matches: list[_Match] | None = None
 
-    def match_with(self, order: Order) -> _Match | None:
-        """What this entry shares with an exit order already; exits may take turns."""
+    def match_with(self, order: Order, quantity: int) -> tuple[_Match, bool]:
+        """What this entry shares with an exit order, and whether that is new: exits that take a
+        part each may take turns."""
+        if self.matches is None:
+            if quantity == self.quantity:
+                return _Match(self, order), True
+            self.matches = []
         for match in self.matches:
             if match.order is order:
-                return match
-        return None
+                return match, False
+        self.matches.append(_Match(self, order))
+        return self.matches[-1], True
 
 
 class _Match:
@@ -81,10 +87,8 @@ def match_trades(ledger: Ledger) -> list[Trade]:
         while left and queue and queue[0].long is not long:
             lot = queue[0]
             quantity = min(left, lot.quantity)
-            match = lot.match_with(order)
-            if match is None:
-                match = _Match(lot, order)
-                lot.matches.append(match)
+            match, new = lot.match_with(order, quantity)
+            if new:
                 matches.append(match)
             share = fees if quantity == left else fees * quantity // left
             match.add(ts, quantity, price, share)
