@@ -57,6 +57,8 @@ class BrokerService:
         self._books = self.simulator.books
         self._products = {key: _default_product(book) for key, book in self._books.items()}
         self._exchanges = dict(reversed(self._books))
+        self._book = self._books[self.symbol, self.exchange]
+        self._product = self._products[self.symbol, self.exchange]
 
     # Orders --------------------------------------------------------------------------------
 
@@ -76,25 +78,27 @@ class BrokerService:
     ) -> Order:
         """Check an order and send it. The order comes back either way: `rejected` with its reason,
         or under way. Prices in rupees, `quantity` in units."""
-        if not (symbol or exchange):
-            symbol, exchange = self.symbol, self.exchange
-        else:
+        if symbol or exchange:
             symbol = symbol or self.symbol
             exchange = exchange or self.exchange_of(symbol)
+            book = self._books.get((symbol, exchange))
+            product = product or self.product_of(symbol, exchange)
+        else:
+            symbol, exchange, book = self.symbol, self.exchange, self._book
+            product = product or self._product
         if pricetype == "MARKET":
             price = trigger_price = 0.0
         elif pricetype == "LIMIT":
             trigger_price = 0.0
         elif pricetype == "SL-M":
             price = 0.0
-        product = product or self._products.get((symbol, exchange), "MIS")
         order = Order(
             symbol, action, quantity, exchange, pricetype, product, price, trigger_price, strategy
         )
         if stop_loss or target:
             order.stop_loss = stop_loss
             order.target = target
-        return self.submit(order)
+        return self._take(order, book)
 
     def submit(self, order: Order) -> Order:
         """Check an order that the caller made and send it. Raises StrategyError for an order that
@@ -103,9 +107,11 @@ class BrokerService:
             raise StrategyError(
                 f"order {order.orderid} was sent already.", remedy="Make a new Order each time."
             )
+        return self._take(order, self._books.get((order.symbol, order.exchange)))
+
+    def _take(self, order: Order, book: Book | None) -> Order:
         simulator = self.simulator
         simulator.register(order)
-        book = self._books.get((order.symbol, order.exchange))
         refusal = None if self._plain(order, book) else self._refusal(order, book)
         if refusal is None and book is not None:
             if self._margined:
