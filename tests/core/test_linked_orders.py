@@ -181,13 +181,30 @@ def test_S6_exits_that_cannot_be_are_refused_with_their_entry(
     assert not played.fills
 
 
-def test_S6_the_exits_of_a_daily_entry_end_with_their_session() -> None:
-    """They are DAY orders as all others: the position stays, unprotected, and the orders say so."""
-    candles = bars(*flat(100, 2), (100, 101, 94, 95), timeframe="1d", volume=1e6)
-    played = play(candles, {0: lambda s: s.buy(1, stop_loss=96)}, **LIVE)
-    assert played.result.open_positions[0].quantity == 1
-    assert played.orders[1].status == "cancelled"
-    assert "session" in played.orders[1].rejection_reason
+@pytest.mark.parametrize(
+    ("product", "status"), [("CNC", "complete"), ("NRML", "complete"), ("MIS", "cancelled")]
+)
+def test_S6_exits_outlive_the_session_where_the_position_may(product: str, status: str) -> None:
+    """Brokers keep the exits of CNC and NRML positions as GTTs; those of MIS are DAY orders."""
+    exchange = "NFO" if product == "NRML" else "NSE"
+    symbol = "NIFTY25JAN24FUT" if product == "NRML" else "SBIN"
+    candles = bars(
+        *flat(100, 3),
+        (100, 101, 94, 95),
+        symbol=symbol,
+        exchange=exchange,
+        at=["2024-01-02 15:27", "2024-01-02 15:28", "2024-01-03 09:15", "2024-01-03 09:16"],
+        volume=1e6,
+    )
+    played = play(candles, {0: lambda s: s.buy(1, product=product, stop_loss=96)}, **LIVE)
+    stop = played.orders[1]
+    assert stop.status == status
+    if status == "complete":
+        assert stop.average_price == 96
+        assert not played.result.open_positions
+    else:
+        assert "session" in stop.rejection_reason
+        assert played.result.open_positions[0].quantity == 1
 
 
 def test_S6_updates_may_link_orders() -> None:

@@ -100,9 +100,12 @@ class OrderSimulator(Walking):
             self._modify(book, order, change)
 
     def expire_day_orders(self, products: tuple[str, ...]) -> None:
-        """End what rested through the session that ended `now`; what was sent at its last close is
-        an after-market order and stays (S3, T4)."""
+        """End what rested through the session that ended `now`. What was sent at its last close is
+        an after-market order and stays (S3, T4); so do the exits of what may be held overnight,
+        which brokers keep as two-leg GTTs (S6)."""
         for order in self.working():
+            if order.parent and order.product != "MIS":
+                continue
             if order.seq and order.placed_ts < self.now and order.product in products:
                 self.cancel(self.book_of(order), order, "DAY order: the session ended.")
         for book in self.books.values():
