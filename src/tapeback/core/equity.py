@@ -45,17 +45,19 @@ def equity_columns(initial: int, marks: Sequence[Candles], fills: FillColumns) -
     if not rows:
         return EquityColumns(ends, np.zeros(0), invested, np.zeros(0))
     at = np.minimum(np.searchsorted(ends, fills.ts, side="right"), rows - 1)
-    flow = np.zeros(rows, np.int64)
-    np.add.at(flow, at, fills.signed * fills.units + fills.charges)
-    equity = (initial - np.cumsum(flow)) / RUPEE
+    cash = np.zeros(rows, np.int64)
+    np.subtract.at(cash, at, fills.signed * fills.units + fills.charges)
+    cash[0] += initial
+    equity = np.cumsum(cash, out=cash) / RUPEE
+    del cash
     benchmark = _marks(marks[0], ends)
     places = {(candles.symbol, candles.exchange): k for k, candles in enumerate(marks)}
     owner = np.fromiter(map(places.__getitem__, fills.owners), np.int64, len(fills.owners))
     for k, candles in enumerate(marks):
         mine = owner == k
-        moves = np.zeros(rows, np.int64)
-        np.add.at(moves, at[mine], fills.signed[mine])
-        held = np.cumsum(moves)
+        held = np.zeros(rows, np.int64)
+        np.add.at(held, at[mine], fills.signed[mine])
+        np.cumsum(held, out=held)
         if held.any():
             equity += held * _marks(candles, ends)
             invested |= held != 0

@@ -46,9 +46,22 @@ class EquityCurve(Sequence[EquityPoint]):
     ) -> None:
         self.ts = ts
         self.equity = equity
-        peak = np.maximum.accumulate(np.maximum(equity, initial)) if len(equity) else equity
-        self.drawdown = equity - peak
-        self.drawdown_pct = 100.0 * self.drawdown / peak
+        self.initial = initial
+
+    @cached_property
+    def drawdown(self) -> npt.NDArray[np.float64]:
+        """Rupees below the highest equity so far; zero or negative."""
+        return self.equity - self._peak()
+
+    @cached_property
+    def drawdown_pct(self) -> npt.NDArray[np.float64]:
+        """Per cent below the highest equity so far; zero or negative."""
+        return 100.0 * self.drawdown / self._peak()
+
+    def _peak(self) -> npt.NDArray[np.float64]:
+        if not len(self.equity):
+            return self.equity
+        return np.maximum.accumulate(np.maximum(self.equity, self.initial))
 
     def __len__(self) -> int:
         return len(self.ts)
