@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import chain
 from typing import Any
 
 from tapeback.core.book import Book
 from tapeback.market import timeframes
 from tapeback.market.candles import Candles
-from tapeback.utils.clock import midnight
+
+# Rows that each series holds as Python objects at a time: few, for there may be many series.
+_CHUNK = 256
 
 
 class OpenBars:
@@ -18,16 +21,25 @@ class OpenBars:
     def __init__(self, candles: Candles) -> None:
         self.book: Book | None = None
         self.current: Any = None
-        self._rows = iter(candles)
-        self._ends = iter(candles.ends.tolist())
+        self._bars = chain.from_iterable(
+            zip(
+                candles.rows(start, start + _CHUNK),
+                candles.ends[start : start + _CHUNK].tolist(),
+                strict=True,
+            )
+            for start in range(0, len(candles), _CHUNK)
+        )
+        self._session = -1
 
     def open_next(self, ts: int, day: int) -> Book | None:
         """Let the next bar begin; the book if something may meet it."""
-        candle = self.current = next(self._rows)
-        end, book = next(self._ends), self.book
+        candle, end = next(self._bars)
+        self.current = candle
+        book = self.book
         if book is None:
             return None
-        if book.session_opens < midnight(day):
+        if self._session != day:
+            self._session = day
             book.new_session(ts)
         book.open_bar(candle, end)
         touched = candle.low <= book.gate_low or candle.high >= book.gate_high
