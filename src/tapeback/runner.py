@@ -172,14 +172,16 @@ def simulate(
     created, begun = datetime.now(UTC), time.perf_counter()
     rules = execution_rules(config)
     portfolio = Portfolio(config.backtest.initial_cash, margined=rules.exchange_rules)
-    engine = BacktestEngine(series, rules, portfolio, _costs(config), progress=progress)
+    costs = _costs(config)
+    engine = BacktestEngine(series, rules, portfolio, costs, progress=progress)
     service = BrokerService(engine)
     with open_strategy(source, service, params, trade_from=trade_from) as strategy:
         listens = type(strategy).on_order_update is not BaseStrategy.on_order_update
         with _patient_garbage_collection():
             record = engine.run(strategy, strategy.on_order_update if listens else None)
         name = strategy.name or type(strategy).__name__
-        manifest = partial(_manifest, config, series, rules, name, code_of(strategy))
+        charged = {"bps": costs.bps, "per_execution": costs.per_execution}
+        manifest = partial(_manifest, config, series, rules, charged, name, code_of(strategy))
         result = _result(record, engine, service, strategy, config, manifest)
     run_info = RunInfo(
         run_id=f"{created:%Y%m%dT%H%M%S}-{secrets.token_hex(4)}",
@@ -246,9 +248,7 @@ def _leverage(setting: float | dict[str, float] | None) -> dict[str, float]:
 
 def _costs(config: AppConfig) -> FlatCosts:
     """The plan of charges with the fees that are set added to it."""
-    plan = config.costs
-    if "costs" not in config.model_fields_set and config.execution.fidelity != "live":
-        plan = "none"
+    plan = config.costs or ("flat" if config.execution.fidelity == "live" else "none")
     return FlatCosts(
         (FLAT_BPS if plan == "flat" else 0.0) + (config.backtest.fee_bps or 0.0),
         config.backtest.commission_per_trade,
@@ -334,6 +334,7 @@ def _manifest(
     config: AppConfig,
     series: Sequence[Candles],
     rules: ExecutionRules,
+    costs: dict[str, float],
     strategy: str,
     code: dict[str, str],
 ) -> dict[str, Any]:
@@ -353,6 +354,7 @@ def _manifest(
         "fill_rules": FILL_RULES,
         "config": _config_without_paths(config),
         "execution": msgspec.to_builtins(rules),
+        "costs": costs,
         "data": data,
         "synthetic": any(candles.origin.synthetic for candles in series),
         "strategy": strategy,

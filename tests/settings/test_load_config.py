@@ -40,7 +40,7 @@ def test_a_file_with_a_few_sections_gets_defaults_for_the_rest(project: Project)
     )
     assert config.backtest.initial_cash == 100_000
     assert config.ui.host == "127.0.0.1"
-    assert config.costs == "flat"
+    assert config.costs is None
     assert config.execution.participation == "auto"
 
 

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from tapeback.models.config import AppConfig, StrategyConfig
-from tapeback.settings import CATALOGUE_PATH, load_catalogue, load_config
+from tapeback.runner import execution_rules
+from tapeback.settings import CATALOGUE_PATH, build_config, load_catalogue, load_config
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -85,3 +86,12 @@ def test_the_catalogue_names_files_that_exist() -> None:
     entries = load_catalogue(ROOT / CATALOGUE_PATH)
     assert [entry.id for entry in entries] == ["grid", "supertrend"]
     assert all((ROOT / entry.config_path).is_file() for entry in entries)
+
+
+@pytest.mark.parametrize("fidelity", ["live", "sandbox", "none"])
+def test_the_shipped_files_leave_to_the_fidelity_what_depends_on_it(fidelity: str) -> None:
+    """Charges, slippage, the cap on volume and how limits fill: as if no file had been there."""
+    chosen = f"execution.fidelity={fidelity}"
+    shipped = load_config(strategy="grid", root=ROOT, overrides=[chosen])
+    assert execution_rules(shipped) == execution_rules(build_config(fidelity=fidelity))
+    assert shipped.costs is None

@@ -370,7 +370,8 @@ class AppConfig(Section):
     """All settings of a run.
 
     `costs` is the plan of charges: `flat` takes 5 bps of turnover a side, a plain stand-in for
-    the dated tables of charges; `none` takes nothing. `backtest.fee_bps` and
+    the dated tables of charges; `none` takes nothing; None is `flat` in `live`, else `none`.
+    `backtest.fee_bps` and
     `backtest.commission_per_trade` are added to either, so that `none` with `fee_bps` 3 costs
     just 3 bps.
     """
@@ -379,7 +380,7 @@ class AppConfig(Section):
     data: DataConfig = DataConfig()
     backtest: BacktestConfig = BacktestConfig()
     execution: ExecutionConfig = ExecutionConfig()
-    costs: Literal["flat", "none"] = "flat"
+    costs: Literal["flat", "none"] | None = None
     strategy: StrategyConfig = StrategyConfig()
     ui: UiConfig = UiConfig()
     logging: LoggingConfig = LoggingConfig()
