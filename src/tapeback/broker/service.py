@@ -306,7 +306,8 @@ class BrokerService:
         """Check shares and funds, and block the margin of an order that may go (S2)."""
         refusal = self._unaffordable(order, book, order.quantity)
         if refusal is None:
-            self.portfolio.reserve(order, book.position(order.product), self._needed)
+            position = book.positions.get(order.product) or book.position(order.product)
+            self.portfolio.reserve(order, position, self._needed)
         return refusal
 
     def _unaffordable(self, order: Order, book: Book, quantity: int) -> Refusal | None:

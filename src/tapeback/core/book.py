@@ -23,6 +23,7 @@ from tapeback.utils.clock import MINUTE_NS, day_number, midnight
 
 _STALE_LIMIT = 64
 UNKNOWN = -1.0
+AT_OPEN = -1
 _EXPIRY_STRESS_NS = 870 * MINUTE_NS
 # Prices of a grid may differ in the last bits, by how they were computed.
 GRID_NOISE = 1e-7
@@ -50,7 +51,7 @@ class Book:
     `seq` has changed. A bar needs walking only if its low reaches `gate_low` or its high
     `gate_high`; a new order opens the gate. `opened` is the bar that began last, `candle` the one
     that closed last; `price` is where the path stands while `walked`. `volume_left` is UNKNOWN
-    until the first limit of a bar asks for it.
+    until the first limit of a bar asks for it, `leg` is AT_OPEN until the bar's path is chosen.
     """
 
     __slots__ = (
@@ -259,10 +260,8 @@ class Book:
 
     def begin(self, candle: Candle) -> None:
         """Start walking the bar that is open."""
-        self.price = price = candle.open
-        self.points = (price, price, price, price)
-        self.times = path_times(self.start, self.end)
-        self.leg = 0
+        self.price = candle.open
+        self.leg = AT_OPEN
         self.walked = True
         self.hit_low = self.hit_high = False
         self.volume_left = UNKNOWN
@@ -272,6 +271,8 @@ class Book:
         candle = self.opened
         if candle is None:
             return
+        self.leg = 0
+        self.times = path_times(self.start, self.end)
         if self.takes_low_first(mode):
             self.points = (candle.open, candle.low, candle.high, candle.close)
         else:
@@ -289,22 +290,25 @@ class Book:
 
     def price_on_path(self, mode: str, ts: int) -> float:
         """Price at an instant inside the bar that is open, walked or not (T5)."""
+        if self.leg == AT_OPEN and self.walked:
+            return self.price
         if not self.walked:
             self.choose_path(mode)
-            self.times = path_times(self.start, self.end)
         return price_at(self.points, self.times, ts)
 
     def seek(self, ts: int) -> None:
         """Move along the path to an instant at which nothing happened before."""
-        self.price = price_at(self.points, self.times, ts)
+        if self.leg == AT_OPEN:
+            return
         times = self.times
+        self.price = price_at(self.points, times, ts)
         self.leg = 0 if ts <= times[1] else 1 if ts <= times[2] else 2
 
     def lay_ahead(self, order: Order) -> bool:
         """Whether an order lies between the bar's open and the extreme that the path has not
         taken yet: it would have been met first, had price gone there first."""
         candle, leg, points = self.opened, self.leg, self.points
-        if candle is None or leg > 1 or points[leg] == points[leg + 1]:
+        if candle is None or leg not in (0, 1) or points[leg] == points[leg + 1]:
             return False
         if (order.symbol, order.exchange) != (self.instrument.symbol, self.instrument.exchange):
             return False

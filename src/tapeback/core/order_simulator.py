@@ -9,7 +9,7 @@ from __future__ import annotations
 from math import inf
 
 from tapeback.core.book import UNKNOWN, Book, Change
-from tapeback.core.path import MILLISECOND_NS
+from tapeback.core.path import MILLISECOND_NS, path_times
 from tapeback.core.portfolio import Portfolio
 from tapeback.core.ports import CostPlan
 from tapeback.core.rules import ExecutionRules
@@ -61,7 +61,8 @@ class OrderSimulator(Walking):
         elif not self.walking and self.last_price(book):
             self.fill_at_last_close(book, order, "P1")
         elif self.walking and self.rules.market_fill == "bar_close" and book.walked:
-            book.arrivals.append((book.times[3], order.seq, order, None))
+            closes = path_times(book.start, book.end)[3]
+            book.arrivals.append((closes, order.seq, order, None))
         else:
             self.send(book, order, None)
 
