@@ -28,12 +28,9 @@ from tapeback.core.engine import BacktestEngine
 from tapeback.errors import StrategyError
 from tapeback.market import timeframes
 from tapeback.models.instrument import EXCHANGES
-from tapeback.models.order import Order
+from tapeback.models.order import ACTIONS, Order
 from tapeback.models.position import Position
 from tapeback.utils.money import to_rupees
-
-# What any cash instrument takes; an exchange that refuses MIS does not exist.
-_ORDINARY = frozenset({("BUY", "MIS"), ("SELL", "MIS")})
 
 
 class BrokerService:
@@ -56,6 +53,11 @@ class BrokerService:
         self.exchange = first.exchange
         self._books = self.simulator.books
         self._products = {key: _default_product(book) for key, book in self._books.items()}
+        # Every exchange takes MIS and the product that orders there have by default.
+        self._ordinary = {
+            book: {(action, p) for action in ACTIONS for p in ("MIS", self._products[key])}
+            for key, book in self._books.items()
+        }
         self._exchanges = dict(reversed(self._books))
         self._book = self._books[self.symbol, self.exchange]
         self._product = self._products[self.symbol, self.exchange]
@@ -135,7 +137,7 @@ class BrokerService:
             return False
         return (
             quantity > 0
-            and (order.action, order.product) in _ORDINARY
+            and (order.action, order.product) in self._ordinary[book]
             and self.simulator.now != book.session_closes
             and not quantity % book.instrument.lot_size
             and (

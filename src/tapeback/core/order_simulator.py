@@ -53,9 +53,7 @@ class OrderSimulator(Walking):
     def accept(self, book: Book, order: Order) -> None:
         """Send a registered order to the exchange (T4)."""
         if not self.walking and self._at_next_open:
-            book.arrivals.append((self.now, order.seq, order, None))
-            book.gate_low = inf
-            self.summoned.append(book)
+            self._queue(book, self.now, order, None)
         elif self._next_open or order.pricetype != "MARKET":
             self.send(book, order, None)
         elif not self.walking and self.last_price(book):
@@ -120,9 +118,14 @@ class OrderSimulator(Walking):
             else:
                 self.arrive(book, order, change)
             return
-        book.arrivals.append((self.now + self._latency, order.seq, order, change))
+        self._queue(book, self.now + self._latency, order, change)
+
+    def _queue(self, book: Book, ts: int, order: Order, change: Change | None) -> None:
+        """Let an order, or a change to one, arrive at `ts`."""
+        book.arrivals.append((ts, order.seq, order, change))
         book.gate_low = inf
-        self.summoned.append(book)
+        if self._sole is None:
+            self.summoned.append(book)
 
     def _at_market(self, book: Book) -> bool:
         """Bring a book to the present point of its bar's path, if a bar of it is open."""
@@ -166,9 +169,7 @@ class OrderSimulator(Walking):
             if self.walking and self._at_market(book):
                 self.enter(book, order)
             else:
-                book.arrivals.append((self.now, order.seq, order, None))
-                book.gate_low = inf
-                self.summoned.append(book)
+                self._queue(book, self.now, order, None)
 
     def _reserve(self, book: Book, order: Order) -> None:
         """Block anew what a modified order needs; whether that is allowed was asked before."""
