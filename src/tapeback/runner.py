@@ -44,7 +44,7 @@ from tapeback.settings import CATALOGUE_PATH, build_config, load_catalogue
 from tapeback.strategies.base import BaseStrategy
 from tapeback.strategies.opening import code_of, open_strategy
 from tapeback.strategies.registry import StrategyEntry, resolve
-from tapeback.utils.clock import date_of, day_of, midnight, to_ist
+from tapeback.utils.clock import date_of_day, day_of, midnight, to_ist
 from tapeback.utils.money import to_rupees
 
 Progress = Callable[[int, int], None]
@@ -308,7 +308,7 @@ def _result(
         ambiguous_bars=tuple(AmbiguousBar(ts, symbol) for ts, symbol in simulator.ambiguous),
         touch_misses=simulator.touch_misses,
         shortfalls=tuple(
-            Shortfall(str(date_of(midnight(day))), to_rupees(units))
+            Shortfall(str(date_of_day(day)), to_rupees(units))
             for day, units in sorted(simulator.shortfalls.items())
         ),
         faults=tuple(StrategyFault(f.ts, f.callback, f.error, f.traceback) for f in record.faults),

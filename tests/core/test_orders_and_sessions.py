@@ -215,7 +215,7 @@ def test_S2b_an_index_is_a_proxy_for_its_near_future() -> None:
     assert played.strategy.notes == [pytest.approx(10_000 - 3 * 20_000.05 / 10)]
     assert played.prices == [19_999.0]
     book = played.strategy.context.simulator.books["NIFTY", "NSE_INDEX"]
-    assert book.instrument.proxy
+    assert book.instrument.kind == "index"
 
 
 def rested(product: str, **settings: Any) -> Played:

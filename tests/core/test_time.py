@@ -270,3 +270,30 @@ def test_T7_a_coarse_bar_is_met_in_its_middle_by_an_order_from_another_symbol() 
 def test_minutes_label_bars() -> None:
     """The helper that other tests rely on."""
     assert minutes("2024-01-02 09:15", 2) == ["2024-01-02 09:15:00", "2024-01-02 09:16:00"]
+
+
+def test_T4_what_arrives_sooner_is_not_held_up_by_what_waits_for_the_close() -> None:
+    """With `bar_close` a MARKET order waits for the bar's end; a LIMIT sent after it, half a
+    second on its way, meets the path at once."""
+
+    def answer(s: Scripted, order: Order) -> None:
+        if len(s.updates) == 1:
+            s.sell(1)
+            s.buy(1, "LIMIT", price=100)
+
+    candles = bars((100, 100, 100, 100), (100, 106, 94, 104), (104, 104, 104, 104))
+    played = play(
+        candles,
+        {0: lambda s: s.buy(1, "LIMIT", price=99)},
+        update=answer,
+        market_fill="bar_close",
+        intrabar="olhc",
+        latency=500,
+        **BARE,
+    )
+    assert [(fill.side, fill.price) for fill in played.fills] == [
+        ("BUY", 99),
+        ("BUY", played.fills[1].price),
+        ("SELL", 104),
+    ]
+    assert played.fills[1].price < 99

@@ -40,6 +40,7 @@ class Change(NamedTuple):
 Resting = tuple[float, int, Order]
 # An order, or a change to one, on its way: when it arrives (ns UTC), the order's seq, the order.
 Arrival = tuple[int, int, Order, Change | None]
+by_arrival = itemgetter(0)
 by_sequence = itemgetter(1)
 
 

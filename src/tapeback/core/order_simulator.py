@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from math import inf
 
-from tapeback.core.book import UNKNOWN, Book, Change
+from tapeback.core.book import UNKNOWN, Book, Change, by_arrival
 from tapeback.core.path import MILLISECOND_NS, path_times
 from tapeback.core.portfolio import Portfolio
 from tapeback.core.ports import CostPlan
@@ -59,8 +59,7 @@ class OrderSimulator(Walking):
         elif not self.walking and self.last_price(book):
             self.fill_at_last_close(book, order, "P1")
         elif self.walking and self.rules.market_fill == "bar_close" and book.walked:
-            closes = path_times(book.start, book.end)[3]
-            book.arrivals.append((closes, order.seq, order, None))
+            self._queue(book, path_times(book.start, book.end)[3], order, None)
         else:
             self.send(book, order, None)
 
@@ -121,8 +120,11 @@ class OrderSimulator(Walking):
         self._queue(book, self.now + self._latency, order, change)
 
     def _queue(self, book: Book, ts: int, order: Order, change: Change | None) -> None:
-        """Let an order, or a change to one, arrive at `ts`."""
-        book.arrivals.append((ts, order.seq, order, change))
+        """Let an order, or a change to one, arrive at `ts`; arrivals are kept in their order."""
+        arrivals = book.arrivals
+        arrivals.append((ts, order.seq, order, change))
+        if len(arrivals) > 1 and arrivals[-2][0] > ts:
+            arrivals.sort(key=by_arrival)
         book.gate_low = inf
         if self._sole is None:
             self.summoned.append(book)

@@ -35,11 +35,6 @@ class Portfolio:
         the cash."""
         return to_rupees(self.available_units) if self.margined else self.cash
 
-    @property
-    def margin_used(self) -> int:
-        """What positions block, in money units."""
-        return sum(position.margin for position in self.positions.values())
-
     def position(self, symbol: str, exchange: str, product: str, leverage: float = 1) -> Position:
         """The position of that key, made flat with this leverage when there is none yet."""
         key = (symbol, exchange, product)

@@ -9,7 +9,12 @@ from __future__ import annotations
 import re
 from datetime import date
 
-from tapeback.models.instrument import DERIVATIVE_EXCHANGES, INDEX_EXCHANGES, Instrument
+from tapeback.models.instrument import (
+    DERIVATIVE_EXCHANGES,
+    INDEX_EXCHANGES,
+    Instrument,
+    InstrumentKind,
+)
 from tapeback.utils.clock import day_of
 
 _CONTRACT = re.compile(
@@ -29,8 +34,8 @@ def instrument_of(symbol: str, exchange: str) -> Instrument:
         return Instrument(symbol, exchange, "index", tick_size=tick, underlying=symbol)
     contract = _CONTRACT.fullmatch(symbol) if exchange in DERIVATIVE_EXCHANGES else None
     if contract is None:
-        kind = "future" if exchange in DERIVATIVE_EXCHANGES else "equity"
-        return Instrument(symbol, exchange, kind, tick_size=tick, underlying=symbol)  # type: ignore[arg-type]
+        kind: InstrumentKind = "future" if exchange in DERIVATIVE_EXCHANGES else "equity"
+        return Instrument(symbol, exchange, kind, tick_size=tick, underlying=symbol)
     expiry = _expiry_day(contract["expiry"])
     if contract["type"] is None:
         return Instrument(

@@ -13,7 +13,7 @@ from tapeback.metrics.costs import cost_figures
 from tapeback.metrics.trades import trade_figures
 from tapeback.models.fill import FillColumns
 from tapeback.models.metrics import PerformanceMetrics
-from tapeback.utils.clock import DAY_NS, to_ist
+from tapeback.utils.clock import DAY_NS, date_of_day, to_ist
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -103,8 +103,8 @@ def _span(curve: _Curve) -> dict[str, Any]:
     return {
         "bars": len(curve.ends),
         "sessions": len(curve.days),
-        "first_day": tables.date_of_day(int(curve.days[0])) if known else None,
-        "last_day": tables.date_of_day(int(curve.days[-1])) if known else None,
+        "first_day": date_of_day(int(curve.days[0])) if known else None,
+        "last_day": date_of_day(int(curve.days[-1])) if known else None,
         "initial_capital": curve.initial,
         "final_capital": curve.final,
         "peak_capital": max(curve.initial, float(curve.equity.max())) if known else curve.initial,

@@ -9,18 +9,13 @@ import numpy as np
 
 from tapeback.metrics.returns import finite
 from tapeback.models.metrics import DayRow, MonthRow, WeekdayRow
+from tapeback.utils.clock import date_of_day
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
-_EPOCH = date(1970, 1, 1).toordinal()
 _EPOCH_WEEKDAY = date(1970, 1, 1).weekday()
-
-
-def date_of_day(day: int) -> date:
-    """The calendar date of a day number since 1970-01-01."""
-    return date.fromordinal(day + _EPOCH)
 
 
 def day_rows(

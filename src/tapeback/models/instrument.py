@@ -31,8 +31,8 @@ DERIVATIVE_EXCHANGES = frozenset({"NFO", "CDS", "BFO", "BCD", "MCX", "NCDEX", "N
 
 class Instrument(msgspec.Struct, frozen=True, gc=False):
     """An instrument as the rules see it. Prices are in rupees, on a grid of `tick_size`;
-    quantities are in units, in multiples of `lot_size`; `expiry` is an Indian day number. `proxy`
-    marks an index traded in place of its near future (fill contract S2b)."""
+    quantities are in units, in multiples of `lot_size`; `expiry` is an Indian day number. An order
+    on an index stands for one on its near future (fill contract S2b)."""
 
     symbol: str
     exchange: str
@@ -43,10 +43,6 @@ class Instrument(msgspec.Struct, frozen=True, gc=False):
     option_type: str = ""
     strike: float = 0.0
     expiry: int | None = None
-
-    @property
-    def proxy(self) -> bool:
-        return self.kind == "index"
 
     @property
     def derivative(self) -> bool:

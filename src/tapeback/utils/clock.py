@@ -43,6 +43,11 @@ def day_of(moment: date) -> int:
     return moment.toordinal() - date(1970, 1, 1).toordinal()
 
 
+def date_of_day(day: int) -> date:
+    """The calendar date with this day number."""
+    return date.fromordinal(day + date(1970, 1, 1).toordinal())
+
+
 def date_of(ts: int) -> date:
     """The Indian calendar date of `ts`."""
-    return date.fromordinal(day_number(ts) + date(1970, 1, 1).toordinal())
+    return date_of_day(day_number(ts))

@@ -18,10 +18,3 @@ def to_units(rupees: float) -> int:
 def to_rupees(units: int) -> float:
     """Rupees as a float, for showing and for statistics."""
     return units / RUPEE
-
-
-def to_paisa(units: int) -> int:
-    """Units rounded to the nearest paisa, half away from zero."""
-    if units < 0:
-        return -((-units + PAISA // 2) // PAISA * PAISA)
-    return (units + PAISA // 2) // PAISA * PAISA
