@@ -61,7 +61,7 @@ class Walking(Matching):
             if self._latency:
                 book.arrivals = [entry for entry in self._due if entry[0] > start]
                 self._due = [entry for entry in self._due if entry[0] <= start]
-                self._due.sort(key=by_sequence)
+            self._due.sort(key=by_sequence)
             self._meet_due()
         slack = book.limit_slack + GRID_NOISE
         falling, rising = book.falling, book.rising
