@@ -315,3 +315,18 @@ def test_S4_close_at_end_closes_every_symbol_at_its_own_last_close() -> None:
     assert sorted((f.symbol, f.side, f.quantity, f.price) for f in played.fills[2:]) == [
         ("A", "SELL", 1, 50), ("B", "BUY", 2, 70),
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize("market_fill", ["next_open", "bar_close", "ltp"])
+def test_S4_an_answer_to_the_closing_fill_opens_nothing(market_fill: str) -> None:
+    """The data is over: what a strategy sends when its position has been closed stays open."""
+    played = play(
+        bars(*flat(100, 3)),
+        {0: lambda s: s.buy(1)},
+        update=lambda s, order: s.buy(1) if order.strategy == "CLOSE_AT_END" else None,
+        market_fill=market_fill,
+        close_at_end=True,
+        **LIVE,
+    )
+    assert not played.result.open_positions
+    assert [order.status for order in played.orders] == ["complete", "complete", "open"]

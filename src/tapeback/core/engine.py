@@ -287,6 +287,7 @@ class BacktestEngine:
     def _close_positions(self) -> None:
         """Close what is open at the last closes (S4)."""
         simulator = self.simulator
+        simulator.over = True
         for position in list(self.portfolio.positions.values()):
             if not position.quantity:
                 continue

@@ -18,11 +18,16 @@ from tapeback.models.order import Order
 
 
 class OrderSimulator(Walking):
-    """Orders and fills of a run, for all its instruments on one account."""
+    """Orders and fills of a run, for all its instruments on one account.
+
+    `summoned` are books that something was sent to between bars; once the run is `over`, its
+    positions being closed, what is sent stays open.
+    """
 
     def __init__(self, rules: ExecutionRules, portfolio: Portfolio, costs: CostPlan) -> None:
         super().__init__(rules, portfolio, costs)
         self.summoned: list[Book] = []
+        self.over = False
         self.modified: list[tuple[int, str, str]] = []
         self._next_open = rules.market_fill == "next_open"
         self._at_next_open = self._next_open and not rules.latency
@@ -56,7 +61,7 @@ class OrderSimulator(Walking):
             self._queue(book, self.now, order, None)
         elif self._next_open or order.pricetype != "MARKET":
             self.send(book, order, None)
-        elif not self.walking and self.last_price(book):
+        elif not self.walking and not self.over and self.last_price(book):
             self.fill_at_last_close(book, order, "P1")
         elif self.walking and self.rules.market_fill == "bar_close" and book.walked:
             self._queue(book, path_times(book.start, book.end)[3], order, None)
