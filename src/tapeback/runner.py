@@ -27,6 +27,7 @@ from tapeback.data.sources import load_series, refuse_mended
 from tapeback.errors import DataError, StrategyFailedError, StrategyLoadError
 from tapeback.market.candles import Candles
 from tapeback.market.costs import FLAT_BPS, FlatCosts
+from tapeback.market.rulebook import Rulebook
 from tapeback.metrics.calculator import MetricsCalculator
 from tapeback.models.config import AppConfig
 from tapeback.models.data_file import DataFile
@@ -173,7 +174,7 @@ def simulate(
     rules = execution_rules(config)
     portfolio = Portfolio(config.backtest.initial_cash, margined=rules.exchange_rules)
     costs = _costs(config)
-    engine = BacktestEngine(series, rules, portfolio, costs, progress=progress)
+    engine = BacktestEngine(series, rules, portfolio, Rulebook(costs), progress=progress)
     service = BrokerService(engine)
     with open_strategy(source, service, params, trade_from=trade_from) as strategy:
         listens = type(strategy).on_order_update is not BaseStrategy.on_order_update

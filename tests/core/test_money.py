@@ -31,7 +31,7 @@ def test_defect_29_cash_and_positions_are_exact_after_any_fills(
         units = to_units(price)
         action = "BUY" if signed > 0 else "SELL"
         order = Order("SBIN", action, abs(signed), "NSE", product="MIS")
-        charges = costs.charge(action, abs(signed) * units)
+        charges = costs.cost(signed > 0, abs(signed) * units, 0)
         before = position.realised
         account.settle(order, position, signed, units, charges)
         cash -= signed * Decimal(ticks) / 20 + Decimal(charges) / RUPEE
@@ -42,12 +42,12 @@ def test_defect_29_cash_and_positions_are_exact_after_any_fills(
     if held == 0:
         # Flat: the profit taken is all that the account gained before charges.
         assert position.cost == 0
-        spent = sum(costs.charge("BUY", abs(s) * to_units(t / 20)) for s, t in executions)
+        spent = sum(costs.cost(True, abs(s) * to_units(t / 20), 0) for s, t in executions)
         assert realised == cash - Decimal(1_000_000) + Decimal(spent) / RUPEE
 
 
 @given(st.integers(0, 10**15), st.floats(0, 100))
 def test_defect_29_charges_are_whole_paise_and_never_drift(value: int, bps: float) -> None:
-    charge = FlatCosts(bps).charge("BUY", value)
+    charge = FlatCosts(bps).cost(True, value, 0)
     assert charge % PAISA == 0
     assert abs(charge - value * round(bps * 1e6) / 1e10) <= RUPEE / 200 + 1

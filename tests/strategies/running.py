@@ -17,6 +17,7 @@ from tapeback.data.provider import DataRequest
 from tapeback.data.synthetic import SyntheticDataProvider
 from tapeback.market.candles import Candles
 from tapeback.market.costs import FlatCosts
+from tapeback.market.rulebook import Rulebook
 from tapeback.market.sessions import session_of, trading_days
 from tapeback.market.timeframes import duration, is_intraday
 from tapeback.strategies.base import BaseStrategy
@@ -58,7 +59,7 @@ def play(
     series = [candles] if isinstance(candles, Candles) else list(candles)
     settled = ExecutionRules(leverage=LEVERAGE, **rules)
     portfolio = Portfolio(cash, margined=settled.exchange_rules)
-    engine = BacktestEngine(series, settled, portfolio, FlatCosts(5.0))
+    engine = BacktestEngine(series, settled, portfolio, Rulebook(FlatCosts(5.0)))
     with open_strategy(source, BrokerService(engine), params, trade_from=trade_from) as strategy:
         record = engine.run(strategy)
         state = strategy.get_state()

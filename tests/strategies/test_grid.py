@@ -19,6 +19,7 @@ from tapeback.core.rules import ExecutionRules
 from tapeback.errors import StrategyLoadError
 from tapeback.market.candles import Candles
 from tapeback.market.costs import FlatCosts
+from tapeback.market.rulebook import Rulebook
 from tapeback.strategies.opening import code_of, open_strategy
 from tapeback.strategies.registry import resolve
 from tests.conftest import REPO
@@ -128,7 +129,10 @@ def test_defect_72_and_73_the_cost_of_a_bar_does_not_grow_with_the_bars_before(n
 def _calls(name: str, candles: Candles, params: dict[str, Any]) -> int:
     """Function calls, of Python and C, while the bars are played."""
     engine = BacktestEngine(
-        [candles], ExecutionRules(leverage=LEVERAGE), Portfolio(1e6, margined=True), FlatCosts(5.0)
+        [candles],
+        ExecutionRules(leverage=LEVERAGE),
+        Portfolio(1e6, margined=True),
+        Rulebook(FlatCosts(5.0)),
     )
     count = 0
 

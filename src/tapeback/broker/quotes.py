@@ -106,7 +106,7 @@ class _Tape:
         """A price of the path on the tick grid, inside its bar."""
         if not self._on_grid:
             return price
-        tick = self._book.instrument.tick_size
+        tick = self._book.tick
         rounded = round(round(price / tick) * tick, 4)
         return min(max(rounded, float(self._candles.low[at])), float(self._candles.high[at]))
 

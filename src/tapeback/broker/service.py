@@ -138,14 +138,14 @@ class BrokerService:
         return (
             quantity > 0
             and (order.action, order.product) in self._ordinary[book]
-            and self.simulator.now != book.session_closes
-            and not quantity % book.instrument.lot_size
+            and self.simulator.now != book.terms.closes
+            and not quantity % book.lot
             and (
                 order.pricetype == "MARKET"
                 or (
                     order.pricetype == "LIMIT"
                     and 0 < price < inf
-                    and not off_grid(price, book.instrument.tick_size)
+                    and not off_grid(price, book.tick)
                 )
             )
         )
@@ -268,8 +268,8 @@ class BrokerService:
         for name, level in (("stop_loss", order.stop_loss), ("target", order.target)):
             if level and not is_price(level):
                 return Refusal(f"{name} must be a price above 0", f"It was {level!r}.", OPENALGO)
-            if level and self._live and off_grid(level, book.instrument.tick_size):
-                return tick_refusal(name, level, book.instrument.tick_size)
+            if level and self._live and off_grid(level, book.tick):
+                return tick_refusal(name, level, book.tick)
         base = order.price or order.trigger_price or self.simulator.last_price(book)
         sign = 1 if order.action == "BUY" else -1
         if self._live and base:
@@ -280,7 +280,7 @@ class BrokerService:
         return None
 
     def _exchange_refusal(self, order: Order, book: Book) -> Refusal | None:
-        lot = book.instrument.lot_size
+        lot = book.lot
         if lot > 1 and order.quantity % lot:
             return Refusal(
                 f"Quantity must be in multiples of lot size {lot}",
@@ -295,7 +295,7 @@ class BrokerService:
                 refusal = self._wrong_side(order, book)
             if refusal is not None:
                 return refusal
-        if self.simulator.now == book.session_closes and order.product == "MIS":
+        if self.simulator.now == book.terms.closes and order.product == "MIS":
             return Refusal(
                 "MIS orders cannot be placed after market hours.",
                 "An order sent at the session's last close waits for the next session, and MIS "
@@ -379,7 +379,7 @@ class BrokerService:
         )
 
     def _off_tick(self, order: Order, book: Book) -> Refusal | None:
-        tick = book.instrument.tick_size
+        tick = book.tick
         if off_grid(order.price, tick):
             return tick_refusal("price", order.price, tick)
         if order.trigger_price and off_grid(order.trigger_price, tick):

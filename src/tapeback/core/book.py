@@ -14,7 +14,7 @@ from tapeback.core.rules import ExecutionRules
 from tapeback.market import timeframes
 from tapeback.market.candles import Candles
 from tapeback.market.margin import leverage_of
-from tapeback.market.sessions import session_minutes, session_of
+from tapeback.market.rulebook import Charge, Rulebook, SessionTerms
 from tapeback.models.candle import Candle
 from tapeback.models.instrument import Instrument
 from tapeback.models.order import Order
@@ -59,6 +59,7 @@ class Book:
         "arrivals",
         "candle",
         "candles",
+        "charges",
         "end",
         "falling",
         "frictions",
@@ -68,10 +69,12 @@ class Book:
         "hit_high",
         "hit_low",
         "instrument",
+        "intraday",
         "leader",
         "leg",
         "leverage",
         "limit_slack",
+        "lot",
         "low_first",
         "net",
         "opened",
@@ -83,31 +86,42 @@ class Book:
         "positions",
         "price",
         "rising",
-        "session_closes",
+        "rulebook",
         "session_opens",
+        "squaring",
         "stale",
         "start",
         "start_shift",
+        "terms",
+        "through",
+        "tick",
         "times",
         "volume_left",
         "walked",
     )
 
     def __init__(
-        self, instrument: Instrument, candles: Candles, rules: ExecutionRules, portfolio: Portfolio
+        self,
+        instrument: Instrument,
+        candles: Candles,
+        rules: ExecutionRules,
+        portfolio: Portfolio,
+        rulebook: Rulebook,
     ) -> None:
         self.instrument = instrument
         self.candles = candles
         self.portfolio = portfolio
+        self.rulebook = rulebook
         self.frictions = Frictions(rules, instrument, candles)
         self.positions: dict[str, Position] = {}
+        self.charges: dict[str, Charge] = {}
         self.falling: list[Resting] = []
         self.rising: list[Resting] = []
         self.arrivals: list[Arrival] = []
         self.parked: list[tuple[int, Order]] = []
         self.gate_low = -inf
         self.gate_high = inf
-        self.limit_slack = instrument.tick_size if rules.limit_fill == "through" else 0.0
+        self.through = rules.limit_fill == "through"
         self.leverage = rules.leverage
         self.net = 0
         self.stale = 0
@@ -115,9 +129,9 @@ class Book:
         self.participation = _participation(rules, candles.timeframe)
         self.volume_left = inf
         self.session_opens = 0
-        self.session_closes = 0
-        intraday = timeframes.is_intraday(candles.timeframe)
-        self.start_shift = 0 if intraday else session_minutes(candles.exchange)[0] * MINUTE_NS
+        self.squaring = False
+        self.intraday = timeframes.is_intraday(candles.timeframe)
+        self.start_shift = 0
         self.leader: Book | None = None
         self.opposed = False
         self.low_first: bool | None = None
@@ -132,6 +146,7 @@ class Book:
         self.walked = False
         self.hit_low = False
         self.hit_high = False
+        self.adopt(rulebook.session(instrument, day_number(int(candles.starts[0])), 0.0))
 
     def position(self, product: str) -> Position:
         """The position in a product, flat at first."""
@@ -142,6 +157,7 @@ class Book:
             whole = int(times) if times == int(times) else times
             found = self.portfolio.position(key.symbol, key.exchange, product, whole)
             self.positions[product] = found
+            self.charges[product] = self.rulebook.charge(key, product, self.terms.day)
         return found
 
     # Resting orders ------------------------------------------------------------------------
@@ -246,9 +262,24 @@ class Book:
     # The bar being walked ------------------------------------------------------------------
 
     def new_session(self, ts: int) -> None:
-        """Note when the session that begins at `ts` opens, and when its exchange closes."""
+        """Take up the rules of the day whose first bar begins at `ts`."""
         self.session_opens = ts
-        self.session_closes = session_of(day_number(ts), self.instrument.exchange)[1]
+        last = self.candle.close if self.candle is not None else 0.0
+        self.adopt(self.rulebook.session(self.instrument, day_number(ts), last))
+
+    def adopt(self, terms: SessionTerms) -> None:
+        """Trade under the terms of a day."""
+        self.terms = terms
+        # Bars of a day are stamped with its midnight and begin when its session opens.
+        self.start_shift = 0 if self.intraday else terms.opens - midnight(terms.day)
+        self.squaring = False
+        self.lot = terms.lot_size
+        self.tick = tick = terms.tick_size
+        self.limit_slack = tick if self.through else 0.0
+        self.frictions.set_tick(tick)
+        charge = self.rulebook.charge
+        for product in self.positions:
+            self.charges[product] = charge(self.instrument, product, terms.day)
 
     def open_bar(self, candle: Candle, end: int) -> int:
         """Let a bar begin that ends at `end`, ns UTC; when it begins."""
@@ -322,7 +353,7 @@ class Book:
         share = self.participation
         if share is None or not self.has_volume or candle is None or not candle.volume > 0:
             return inf
-        lot = self.instrument.lot_size
+        lot = self.lot
         return max(lot, floor(candle.volume * share / lot) * lot)
 
     def dead(self, candle: Candle) -> bool:

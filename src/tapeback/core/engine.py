@@ -4,34 +4,35 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from heapq import heappop, heappush
 from itertools import islice
+from math import inf
 from traceback import format_exc
 from typing import Literal
 
 import numpy as np
 
 from tapeback.core.book import Book
+from tapeback.core.clearing import Clearing
 from tapeback.core.equity import EquityColumns, equity_columns
 from tapeback.core.order_simulator import OrderSimulator
 from tapeback.core.portfolio import Portfolio
-from tapeback.core.ports import CostPlan, Listener, Progress, StrategyPort
+from tapeback.core.ports import Listener, Progress, StrategyPort
 from tapeback.core.rules import ExecutionRules
-from tapeback.core.series import OpenBars, finest, set_leaders
+from tapeback.core.series import OpenBars, Square, finest, set_leaders
 from tapeback.core.timeline import EventQueue, Moment
 from tapeback.errors import DataError
 from tapeback.market import timeframes
 from tapeback.market.candles import Candles
 from tapeback.market.instruments import instrument_of
+from tapeback.market.rulebook import NEVER, Rulebook
 from tapeback.models.candle import Candle
 from tapeback.models.fill import FillColumns
-from tapeback.models.order import Order
 
 Status = Literal["completed", "failed", "cancelled"]
 _CHUNK = 4096
 _STEPS = 200
 _LEAST = 256
-_LIVE_DAY_PRODUCTS = ("MIS", "NRML", "CNC")
-_SANDBOX_DAY_PRODUCTS = ("MIS",)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +58,17 @@ class RunRecord:
     faults: list[Fault] = field(default_factory=list)
 
 
+def _square_off_bar(book: Book, first: int, after: int) -> tuple[int, bool]:
+    """Where the session of the bars `first` to `after` is squared off: before which bar, and
+    whether at its open or, a coarser bar having spanned that time, between the two."""
+    candles, due = book.candles, book.terms.square_off
+    if due == NEVER:
+        return -1, False
+    at = first + int(np.searchsorted(candles.starts[first:after], due))
+    spanned = at > first and candles.ends[at - 1] > due
+    return at, at < after and not spanned
+
+
 class _Halt(BaseException):
     """Ends the run from inside a callback's caller."""
 
@@ -74,15 +86,16 @@ class BacktestEngine:
         series: Sequence[Candles],
         rules: ExecutionRules,
         portfolio: Portfolio,
-        costs: CostPlan,
+        rulebook: Rulebook,
         *,
         progress: Progress | None = None,
     ) -> None:
         self.series = tuple(series)
         self.rules = rules
         self.portfolio = portfolio
-        self.simulator = OrderSimulator(rules, portfolio, costs)
+        self.simulator = OrderSimulator(rules, portfolio)
         self.simulator.on_fault = self._fault
+        self.clearing = Clearing(self.simulator, rules, rulebook)
         self.simulator.now = min(int(candles.starts[0]) for candles in self.series if len(candles))
         self.faults: list[Fault] = []
         self._progress = progress
@@ -95,7 +108,7 @@ class BacktestEngine:
         for k in self._finest:
             candles = self.series[k]
             instrument = instrument_of(candles.symbol, candles.exchange)
-            book = Book(instrument, candles, rules, portfolio)
+            book = Book(instrument, candles, rules, portfolio, rulebook)
             self.simulator.add_book(book)
         set_leaders(list(self.simulator.books.values()))
         self._shown = self._shown_series()
@@ -164,7 +177,7 @@ class BacktestEngine:
         starts, total = candles.starts, len(candles)
         step = max(_LEAST, min(_CHUNK, total // _STEPS))
         sessions = iter([*candles.session_firsts.tolist(), total])
-        boundary = next(sessions)
+        boundary, square, at_open = next(sessions), -1, False
         for begin in range(0, total, step):
             self._report()
             end = min(begin + step, total)
@@ -172,14 +185,31 @@ class BacktestEngine:
             ends = iter(candles.ends[begin:end].tolist())
             at = begin
             while at < end:
+                if at == square:
+                    self._square_off(book, at_open)
                 if at == boundary:
-                    boundary = next(sessions)
-                    self._new_session(at > 0)
+                    first, boundary = at, next(sessions)
+                    if at:
+                        self._end_session()
                     book.new_session(int(starts[at]))
-                stop = min(end, boundary)
+                    square, at_open = _square_off_bar(book, first, boundary)
+                stop = min(end, square if square > at else boundary)
                 count = stop - at
                 self._play(zip(islice(rows, count), islice(ends, count), strict=True), book)
                 self._done = at = stop
+        if square == total and candles.ends[-1] > book.terms.square_off:
+            self._square_off(book, False)
+
+    def _square_off(self, book: Book, at_open: bool) -> None:
+        """Square off the only instrument, now or at the open of its next bar (S3)."""
+        if "MIS" not in book.positions:
+            return
+        if at_open:
+            book.squaring, book.gate_low = True, inf
+        else:
+            self.simulator.square_off(book)
+            if self.simulator.events:
+                self.simulator.deliver()
 
     def _play(self, bars: Iterator[tuple[Candle, int]], book: Book) -> None:
         """The hot loop: two comparisons decide whether a bar concerns the book at all."""
@@ -205,10 +235,11 @@ class BacktestEngine:
 
     def _run_many(self) -> None:
         simulator = self.simulator
-        bars = [OpenBars(candles) for candles in self.series]
+        bars = [OpenBars(candles, k) for k, candles in enumerate(self.series)]
         for k in self._finest:
             candles = self.series[k]
             bars[k].book = simulator.books[candles.symbol, candles.exchange]
+        squares: list[Square] = []
         day, last_close, due = -1, simulator.now, 0
         every = max(1, self._total // _STEPS)
         for moment in EventQueue(self.series):
@@ -218,15 +249,18 @@ class BacktestEngine:
                 self._show([bars[k].current for k in moment.closings if self._shown[k]])
                 last_close = moment.ts
                 self._done += len(moment.closings)
+            if squares and squares[0][0] <= moment.ts:
+                self._square_off_due(squares, moment.ts)
             if moment.openings and moment.day != day:
-                simulator.now = last_close
-                self._new_session(day >= 0)
-                simulator.now = moment.ts
+                if day >= 0:
+                    simulator.now = last_close
+                    self._end_session()
+                    simulator.now = moment.ts
                 day = moment.day
             opened = [
                 book
                 for k in moment.openings
-                if (book := bars[k].open_next(moment.ts, day)) is not None
+                if (book := bars[k].open_next(moment.ts, day, squares)) is not None
             ]
             self._walk(opened, moment)
             if self._done >= due:
@@ -275,14 +309,28 @@ class BacktestEngine:
             simulator.walking = False
             simulator.now = moment.ts
 
-    def _new_session(self, expire: bool) -> None:
-        """DAY orders of the session before end (S3)."""
-        if expire and self.rules.fidelity != "none":
-            live = self.rules.fidelity == "live"
-            products = _LIVE_DAY_PRODUCTS if live else _SANDBOX_DAY_PRODUCTS
-            self.simulator.expire_day_orders(products)
-            if self.simulator.events:
-                self.simulator.deliver()
+    def _square_off_due(self, squares: list[Square], ts: int) -> None:
+        """Square off the instruments whose time has come (S3): at the open of their next bar, or,
+        where a coarser bar spans that time, at its close."""
+        simulator = self.simulator
+        while squares and squares[0][0] <= ts:
+            _, number, book = heappop(squares)
+            if "MIS" not in book.positions:
+                continue
+            if book.start < ts < book.end:
+                heappush(squares, (book.end, number, book))
+            elif book.end == ts and book.start < book.terms.square_off:
+                simulator.square_off(book)
+            else:
+                book.squaring, book.gate_low = True, inf
+        if simulator.events:
+            simulator.deliver()
+
+    def _end_session(self) -> None:
+        """What broker and exchange do once the session is over that ended `now`."""
+        self.clearing.end_session()
+        if self.simulator.events:
+            self.simulator.deliver()
 
     def _close_positions(self) -> None:
         """Close what is open at the last closes (S4)."""
@@ -292,17 +340,7 @@ class BacktestEngine:
             if not position.quantity:
                 continue
             book = simulator.books[position.symbol, position.exchange]
-            order = Order(
-                symbol=position.symbol,
-                exchange=position.exchange,
-                product=position.product,
-                action="SELL" if position.quantity > 0 else "BUY",
-                quantity=abs(position.quantity),
-                strategy="CLOSE_AT_END",
-            )
-            simulator.register(order)
-            if self.portfolio.margined:
-                self.portfolio.reserve(order, position, 0)
+            order = simulator.closing_order(position, "CLOSE_AT_END")
             simulator.fill_at_last_close(book, order, "S4")
         if simulator.events:
             simulator.deliver()
@@ -369,7 +407,8 @@ class BacktestEngine:
     def _equity(self, fills: FillColumns) -> EquityColumns:
         played = [self.series[k] for k in self._finest]
         marks = [candles[: self._closed(candles)] for candles in played]
-        return equity_columns(self.portfolio.initial, marks, fills)
+        postings = self.simulator.ledger.postings
+        return equity_columns(self.portfolio.initial, marks, fills, postings)
 
     def _report(self) -> None:
         """Tell how far the run is, and end it if that was asked for."""

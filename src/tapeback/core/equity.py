@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from tapeback.market.candles import Candles
 from tapeback.models.fill import FillColumns
+from tapeback.models.posting import Posting
 from tapeback.utils.money import RUPEE
 
 Ints = npt.NDArray[np.int64]
@@ -30,11 +31,16 @@ class EquityColumns:
     benchmark: Floats
 
 
-def equity_columns(initial: int, marks: Sequence[Candles], fills: FillColumns) -> EquityColumns:
+def equity_columns(
+    initial: int,
+    marks: Sequence[Candles],
+    fills: FillColumns,
+    postings: Sequence[Posting] = (),
+) -> EquityColumns:
     """Cash plus positions at their last closes, after each bar; `initial` in money units.
 
     `marks` are the bars that were played of each symbol. A fill belongs to the first close after
-    it; between bars a position keeps its last close.
+    it, as a posting does; between bars a position keeps its last close.
     """
     if len(marks) == 1:
         ends = marks[0].ends
@@ -47,6 +53,10 @@ def equity_columns(initial: int, marks: Sequence[Candles], fills: FillColumns) -
     at = np.minimum(np.searchsorted(ends, fills.ts, side="right"), rows - 1)
     cash = np.zeros(rows, np.int64)
     np.subtract.at(cash, at, fills.signed * fills.units + fills.charges)
+    if postings:
+        posted = np.array([posting.ts for posting in postings], np.int64)
+        when = np.minimum(np.searchsorted(ends, posted, side="right"), rows - 1)
+        np.add.at(cash, when, [posting.units for posting in postings])
     cash[0] += initial
     equity = np.cumsum(cash, out=cash) / RUPEE
     del cash

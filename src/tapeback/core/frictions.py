@@ -33,18 +33,27 @@ class Frictions:
         self._ticks = rules.slippage_ticks
         self._spread = rules.spread_bps / 2e4
         self._impact = rules.impact
-        self._tick = instrument.tick_size
         self._on_grid = rules.exchange_rules
-        inverse = 1 / self._tick
-        self._per_rupee = round(inverse) if abs(inverse - round(inverse)) < _EPSILON else 0
+        self._tick = 0.0
+        self._per_rupee = 0
+        self._least = 0.0
         # What was set replaces the table; without a dial there is no slippage at all.
         self._tabled = self._bps is None and self._ticks is None and self._dial > 0
         self._percent = (self._bps or 0.0) / 1e4
-        self._least = (self._ticks or 0.0) * self._tick
         self._moving_class = self._tabled
         self._sigmas: dict[int, float] | None = None
         moving = self._dial or self._bps or self._ticks or self._spread or self._impact
         self.free = not (moving or self._on_grid)
+
+    def set_tick(self, tick: float) -> None:
+        """Let prices lie on a grid of `tick` rupees."""
+        if tick == self._tick:
+            return
+        self._tick = tick
+        inverse = 1 / tick
+        self._per_rupee = round(inverse) if abs(inverse - round(inverse)) < _EPSILON else 0
+        self._least = (self._ticks or 0.0) * tick
+        self._moving_class = self._tabled
 
     def price(
         self, buy: bool, reference: float, stressed: bool, over: int, quantity: int, ts: int,

@@ -12,6 +12,7 @@ import numpy as np
 
 from tapeback.models.fill import Fill, FillColumns
 from tapeback.models.order import Order
+from tapeback.models.posting import Posting
 from tapeback.utils.money import to_rupees
 
 # Price and what moved it: (price, spread, slippage, impact, rounding).
@@ -51,7 +52,7 @@ class Ledger(Sequence[Fill]):
     """The fills of a run in the order in which they happened; a `Fill` is made when one is asked
     for. Times are ns UTC, `signed` is negative for sales, `units` (the price) and `charges` are
     money units; `parts` holds the prices that were moved and `thin` the fills beyond their bar's
-    share of volume, both by position."""
+    share of volume, both by position; `postings` are the entries that no fill made."""
 
     def __init__(self) -> None:
         self.ts = array("q")
@@ -64,6 +65,7 @@ class Ledger(Sequence[Fill]):
         self.rules: list[str] = []
         self.parts: dict[int, Parts] = {}
         self.thin: set[int] = set()
+        self.postings: list[Posting] = []
 
     def columns(self) -> FillColumns:
         """The whole ledger as arrays; asked for once the run is over."""

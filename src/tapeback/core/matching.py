@@ -9,7 +9,7 @@ from collections.abc import Callable
 from tapeback.core.book import UNKNOWN, Book, Change
 from tapeback.core.ledger import Ledger, OrderLog, Parts
 from tapeback.core.portfolio import Portfolio
-from tapeback.core.ports import CostPlan, Listener
+from tapeback.core.ports import Listener
 from tapeback.core.rules import ExecutionRules
 from tapeback.models.order import Order
 from tapeback.utils.clock import DAY_NS, day_number, midnight, to_ist
@@ -26,7 +26,7 @@ class Matching(ABC):
     `changes` counts everything that happens to any order.
     """
 
-    def __init__(self, rules: ExecutionRules, portfolio: Portfolio, costs: CostPlan) -> None:
+    def __init__(self, rules: ExecutionRules, portfolio: Portfolio) -> None:
         self.rules = rules
         self.portfolio = portfolio
         self.books: dict[BookKey, Book] = {}
@@ -41,7 +41,6 @@ class Matching(ABC):
         self.touch_misses = 0
         self.changes = 0
         self.shortfalls: dict[int, int] = {}
-        self._charge = costs.charge
         self._margined = portfolio.margined
         self._placed = self.orders.rows
         self._add_ts = ledger.ts.append
@@ -219,7 +218,7 @@ class Matching(ABC):
         if left == UNKNOWN:
             left = book.allowance(book.opened)
         if quantity > left:
-            lot = book.instrument.lot_size
+            lot = book.lot
             quantity = int(left) // lot * lot
             book.parked.append((order.seq, order))
         book.volume_left = left - quantity
@@ -249,8 +248,9 @@ class Matching(ABC):
         portfolio, now = self.portfolio, self.now
         signed = quantity if order.action == "BUY" else -quantity
         units = round(price * RUPEE)
-        charges = self._charge(order.action, quantity * units)
-        position = book.positions.get(order.product) or book.position(order.product)
+        product, value = order.product, quantity * units
+        position = book.positions.get(product) or book.position(product)
+        charges = book.charges[product](signed > 0, value, order.turnover)
         portfolio.settle(order, position, signed, units, charges)
         if portfolio.available_units < 0 and self._margined:
             self._note_shortfall(portfolio.available_units)
@@ -279,6 +279,8 @@ class Matching(ABC):
             order.status = "complete"
             order.seq = 0
             order.ended_ts = now
+        else:
+            order.turnover += value
         if order.oco or order.stop_loss or order.target:
             self._tend_linked(book, order, quantity)
         elif self.listener is not None:

@@ -11,10 +11,10 @@ from math import inf
 from tapeback.core.book import UNKNOWN, Book, Change, by_arrival
 from tapeback.core.path import MILLISECOND_NS, path_times
 from tapeback.core.portfolio import Portfolio
-from tapeback.core.ports import CostPlan
 from tapeback.core.rules import ExecutionRules
 from tapeback.core.walking import Walking
 from tapeback.models.order import Order
+from tapeback.models.position import Position
 
 
 class OrderSimulator(Walking):
@@ -24,10 +24,11 @@ class OrderSimulator(Walking):
     positions being closed, what is sent stays open.
     """
 
-    def __init__(self, rules: ExecutionRules, portfolio: Portfolio, costs: CostPlan) -> None:
-        super().__init__(rules, portfolio, costs)
+    def __init__(self, rules: ExecutionRules, portfolio: Portfolio) -> None:
+        super().__init__(rules, portfolio)
         self.summoned: list[Book] = []
         self.over = False
+        self.squared_off = 0
         self.modified: list[tuple[int, str, str]] = []
         self._next_open = rules.market_fill == "next_open"
         self._at_next_open = self._next_open and not rules.latency
@@ -101,6 +102,38 @@ class OrderSimulator(Walking):
             self.send(book, order, change)
         else:
             self._modify(book, order, change)
+
+    def square_off(self, book: Book) -> None:
+        """Cancel the MIS orders of an instrument and close its MIS position by MARKET (S3). Between
+        two bars the last close is the price, and the fill is marked `coarse`."""
+        book.squaring = False
+        for order in self.working():
+            if order.product == "MIS" and self.book_of(order) is book and order.seq:
+                self.cancel(book, order, "MIS is squared off.")
+        position = book.positions.get("MIS")
+        if position is None or not position.quantity:
+            return
+        order = self.closing_order(position, "SQUARE_OFF")
+        if self.walking:
+            self.fill_market(book, order, book.price, "S3", stop=False)
+        else:
+            self.fill_at_last_close(book, order, "S3 coarse")
+        self.squared_off += 1
+
+    def closing_order(self, position: Position, strategy: str) -> Order:
+        """A registered MARKET order that closes a position; `strategy` tells who sends it."""
+        order = Order(
+            symbol=position.symbol,
+            exchange=position.exchange,
+            product=position.product,
+            action="SELL" if position.quantity > 0 else "BUY",
+            quantity=abs(position.quantity),
+            strategy=strategy,
+        )
+        self.register(order)
+        if self._margined:
+            self.portfolio.reserve(order, position, 0)
+        return order
 
     def expire_day_orders(self, products: tuple[str, ...]) -> None:
         """End what rested through the session that ended `now`. What was sent at its last close is

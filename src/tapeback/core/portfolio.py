@@ -69,6 +69,11 @@ class Portfolio:
                     freed += reserved
             self.available_units += profit - charges + freed
 
+    def post(self, units: int) -> None:
+        """Book money that no execution moves; positive is the account's gain."""
+        self.cash_units += units
+        self.available_units += units
+
     def requirement(self, position: Position, action: str, quantity: int, price: float) -> int:
         """Margin that an order of `quantity` at `price` needs, in money units.
 

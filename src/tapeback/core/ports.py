@@ -9,14 +9,6 @@ from tapeback.models.candle import Candle
 from tapeback.models.order import Order
 
 
-class CostPlan(Protocol):
-    """What an execution costs."""
-
-    def charge(self, action: str, value: int) -> int:
-        """Charges in money units of an execution of `value` money units."""
-        ...
-
-
 class StrategyPort(Protocol):
     """What the engine calls on a strategy."""
 

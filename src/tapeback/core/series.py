@@ -3,22 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from heapq import heappush
 from itertools import chain
 from typing import Any
 
 from tapeback.core.book import Book
 from tapeback.market import timeframes
 from tapeback.market.candles import Candles
+from tapeback.market.rulebook import NEVER
 
 # Rows that each series holds as Python objects at a time: few, for there may be many series.
 _CHUNK = 256
+# When an instrument is squared off (ns UTC), its number, and its book.
+Square = tuple[int, int, Book]
 
 
 class OpenBars:
     """Where one series stands: `current` is the bar that began last; `book` takes prices from it
     if it is its symbol's finest."""
 
-    def __init__(self, candles: Candles) -> None:
+    def __init__(self, candles: Candles, number: int) -> None:
+        self._number = number
         self.book: Book | None = None
         self.current: Any = None
         self._bars = chain.from_iterable(
@@ -31,8 +36,9 @@ class OpenBars:
         )
         self._session = -1
 
-    def open_next(self, ts: int, day: int) -> Book | None:
-        """Let the next bar begin; the book if something may meet it."""
+    def open_next(self, ts: int, day: int, squares: list[Square]) -> Book | None:
+        """Let the next bar begin; the book if something may meet it. With the first bar of a
+        session the instrument joins those that will be squared off."""
         candle, end = next(self._bars)
         self.current = candle
         book = self.book
@@ -41,6 +47,8 @@ class OpenBars:
         if self._session != day:
             self._session = day
             book.new_session(ts)
+            if book.terms.square_off < NEVER:
+                heappush(squares, (book.terms.square_off, self._number, book))
         book.open_bar(candle, end)
         touched = candle.low <= book.gate_low or candle.high >= book.gate_high
         return book if touched and not book.dead(candle) else None

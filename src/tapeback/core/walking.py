@@ -12,7 +12,6 @@ from heapq import heappop
 from tapeback.core.book import GRID_NOISE, Arrival, Book, Change, Resting, by_sequence
 from tapeback.core.matching import Matching
 from tapeback.core.portfolio import Portfolio
-from tapeback.core.ports import CostPlan
 from tapeback.core.rules import ExecutionRules
 from tapeback.models.candle import Candle
 from tapeback.models.order import Order
@@ -21,8 +20,8 @@ from tapeback.models.order import Order
 class Walking(Matching):
     """Time inside bars. `active` are the books whose bars are being walked."""
 
-    def __init__(self, rules: ExecutionRules, portfolio: Portfolio, costs: CostPlan) -> None:
-        super().__init__(rules, portfolio, costs)
+    def __init__(self, rules: ExecutionRules, portfolio: Portfolio) -> None:
+        super().__init__(rules, portfolio)
         self.active: list[Book] = []
         self._intrabar = rules.intrabar
         self._latency = rules.latency
@@ -39,6 +38,10 @@ class Walking(Matching):
     @abstractmethod
     def arrive(self, book: Book, order: Order, change: Change | None) -> None:
         """Let an order, or a change to one, reach the exchange."""
+
+    @abstractmethod
+    def square_off(self, book: Book) -> None:
+        """Close what MIS holds of an instrument, at the point of the path that was reached."""
 
     # One instrument ------------------------------------------------------------------------
 
@@ -63,6 +66,8 @@ class Walking(Matching):
                 self._due = [entry for entry in self._due if entry[0] <= start]
             self._due.sort(key=by_sequence)
             self._meet_due()
+        if book.squaring:
+            self.square_off(book)
         slack = book.limit_slack + GRID_NOISE
         falling, rising = book.falling, book.rising
         down = falling and slack - falling[0][0] >= candle.low
@@ -154,6 +159,9 @@ class Walking(Matching):
         self._due.sort(key=by_sequence)
         self._meet_due()
         for book in opened:
+            if book.squaring:
+                self._current = book
+                self.square_off(book)
             if book.limit_slack:
                 self.touch_misses += book.touched_at_open(ts)
             book.choose_path(self._intrabar)

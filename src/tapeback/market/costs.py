@@ -22,7 +22,7 @@ class FlatCosts:
         self._fixed = round(per_execution * RUPEE)
         self._grain = 1 if exact else PAISA
 
-    def charge(self, action: str, value: int) -> int:
+    def cost(self, buy: bool, value: int, before: int) -> int:
         """Charges in money units of an execution of `value` money units."""
         scale = _PER_BP * 1_000_000 * self._grain
         share = (value * self._ppm + scale // 2) // scale * self._grain
