@@ -205,17 +205,18 @@ def trade_over_two_days(client: MockOpenAlgoClient, bar: int, _: Any) -> None:
 
 
 def test_positionbook_of_a_live_account(play: Play) -> None:
+    """Of shares bought yesterday it shows what was sold of them today; 2 at 104 are 6 dearer."""
     client = play(trade_over_two_days, bars(DAYS, per_day=4)).client
     book = client.positionbook()
     assert book == {
         "data": [
             {
-                "average_price": "100.00",
+                "average_price": "104.00",
                 "exchange": "NSE",
                 "ltp": 107.0,
-                "pnl": 29.0,
+                "pnl": -6.0,
                 "product": "CNC",
-                "quantity": 3,
+                "quantity": -2,
                 "symbol": "SBIN",
             }
         ],
@@ -232,21 +233,21 @@ def test_positionbook_of_the_analyzer_tells_today_from_before(play: Play) -> Non
     ]  # fmt: skip
     (row,) = book["data"]
     assert row == {
-        "average_price": 100.0,
+        "average_price": 104.0,
         "exchange": "NSE",
         "lot_size": 1.0,
         "ltp": 107.0,
-        "pnl": 29.0,
-        "pnlpercent": 9.67,
+        "pnl": -6.0,
+        "pnlpercent": -2.88,
         "product": "CNC",
-        "quantity": 3,
+        "quantity": -2,
         "symbol": "SBIN",
-        "today_realized_pnl": 8.0,
-        "total_pnl_today": 29.0,
-        "unrealized_pnl": 21.0,
+        "today_realized_pnl": 0.0,
+        "total_pnl_today": -6.0,
+        "unrealized_pnl": -6.0,
     }
-    assert book["total_today_realized_pnl"] == 8.0
-    assert book["total_unrealized_pnl"] == 21.0
+    assert book["total_today_realized_pnl"] == 0.0
+    assert book["total_unrealized_pnl"] == -6.0
 
 
 def test_a_position_closed_today_stays_for_the_session(play: Play) -> None:
@@ -316,10 +317,52 @@ def test_openposition(play: Play, fidelity: str, held: Any, none: Any) -> None:
     assert client.openposition(**ask, product="CNC")["quantity"] == none
 
 
-def test_holdings_are_empty_until_shares_settle(play: Play) -> None:
-    client = play(trade_over_two_days, bars(DAYS, per_day=4)).client
-    assert client.holdings()["data"]["holdings"] == []
-    assert client.positionbook()["data"][0]["product"] == "CNC"
+def test_shares_are_holdings_from_the_next_session_on(play: Play) -> None:
+    """Five of the ten bought at 100 on the first day are left, two are sold on the second."""
+    seen: list[tuple[int, int]] = []
+
+    def script(client: MockOpenAlgoClient, bar: int, candle: Any) -> None:
+        trade_over_two_days(client, bar, candle)
+        held = [row["quantity"] for row in client.holdings()["data"]["holdings"]]
+        listed = [row["quantity"] for row in client.positionbook()["data"]]
+        seen.append((sum(held), sum(listed)))
+
+    client = play(script, bars(DAYS, per_day=4)).client
+    assert seen == [(0, 0), (0, 10), (0, 10), (0, 5), (5, 0), (3, -2), (3, -2), (3, -2)]
+    assert client.holdings()["data"] == {
+        "holdings": [
+            {
+                "exchange": "NSE",
+                "pnl": 21.0,
+                "pnlpercent": 7.0,
+                "product": "CNC",
+                "quantity": 3,
+                "symbol": "SBIN",
+            }
+        ],
+        "statistics": {
+            "totalholdingvalue": 321.0,
+            "totalinvvalue": 300.0,
+            "totalpnlpercentage": 7.0,
+            "totalprofitandloss": 21.0,
+        },
+    }
+
+
+def test_holdings_of_the_analyzer_name_their_prices(play: Play) -> None:
+    client = play(trade_over_two_days, bars(DAYS, per_day=4), fidelity="sandbox").client
+    (row,) = client.holdings()["data"]["holdings"]
+    assert (row["average_price"], row["ltp"], row["current_value"]) == (100.0, 107.0, 321.0)
+
+
+def test_closeposition_leaves_the_holdings(play: Play) -> None:
+    def script(client: MockOpenAlgoClient, bar: int, candle: Any) -> None:
+        trade_over_two_days(client, min(bar, 3), candle) if bar < 4 else None
+        if bar == 5:
+            client.closeposition()
+
+    client = play(script, bars(DAYS, per_day=4)).client
+    assert [row["quantity"] for row in client.holdings()["data"]["holdings"]] == [5]
 
 
 def test_account_calls_know_no_further_keywords(play: Play) -> None:

@@ -53,9 +53,9 @@ def smart_order(service: BrokerService, request: Values, sandbox: bool) -> Reply
 
 
 def held_quantity(service: BrokerService, symbol: str, exchange: str, product: str) -> int:
-    """Signed quantity of one position, 0 when there is none."""
+    """Signed quantity of one row of the position book, 0 when there is none."""
     position = service.portfolio.positions.get((symbol, exchange, product))
-    return position.quantity if position is not None else 0
+    return position.day_quantity if position is not None else 0
 
 
 def basket_order(service: BrokerService, request: Values, sandbox: bool) -> Reply:
@@ -107,13 +107,13 @@ def split_order(service: BrokerService, request: Values, sandbox: bool) -> Reply
 
 def close_positions(service: BrokerService, strategy: str, sandbox: bool) -> Reply:
     """Close every position of the account by MARKET."""
-    held = [position for position in service.positions() if position.quantity]
+    held = [position for position in service.positions() if position.day_quantity]
     refused = 0
     for position in held:
         order = Order(
             symbol=position.symbol,
-            action="SELL" if position.quantity > 0 else "BUY",
-            quantity=abs(position.quantity),
+            action="SELL" if position.day_quantity > 0 else "BUY",
+            quantity=abs(position.day_quantity),
             exchange=position.exchange,
             product=position.product,
             strategy=strategy,

@@ -198,10 +198,9 @@ class MockOpenAlgoClient:
         refused = self._read_account(kwargs)
         if refused is not None:
             return refused
-        books = self._books
         rows = [
-            replies.position_row(position, books.realised_today(position), self._sandbox)
-            for position in books.positions()
+            replies.position_row(position, realised, self._sandbox)
+            for position, realised in self._books.positions()
         ]
         return replies.position_book(rows, self._sandbox)
 
@@ -217,8 +216,9 @@ class MockOpenAlgoClient:
         return replies.success(self._sandbox, quantity=held if self._sandbox else str(held))
 
     def holdings(self, **kwargs: Any) -> Reply:
-        """Settled shares: none, because nothing settles yet. CNC positions stay positions."""
-        return self._read_account(kwargs) or replies.holdings(self._sandbox)
+        """Shares bought in CNC on earlier dates; those of today are in the position book."""
+        refused = self._read_account(kwargs)
+        return refused or replies.holdings(self._books.holdings(), self._sandbox)
 
     def funds(self, **kwargs: Any) -> Reply:
         """Free and blocked money and today's profit, before charges; text from a live broker."""

@@ -16,6 +16,7 @@ from tapeback.models.instrument import Instrument
 from tapeback.models.order import Order
 from tapeback.models.position import Position
 from tapeback.utils.clock import to_ist
+from tapeback.utils.money import to_rupees
 
 Reply = dict[str, Any]
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
@@ -214,15 +215,40 @@ def position_book(rows: list[Reply], sandbox: bool) -> Reply:
     )
 
 
-def holdings(sandbox: bool) -> Reply:
-    """Empty until shares settle: CNC positions stay in the position book."""
+def holdings(shares: Iterable[tuple[Position, int]], sandbox: bool) -> Reply:
+    """The holdings and their totals; each position comes with the shares still held of it."""
+    rows: list[Reply] = []
+    invested = worth = 0.0
+    for position, quantity in shares:
+        price = to_rupees(position.overnight_cost) / position.overnight
+        cost, value = price * quantity, position.last_price * quantity
+        invested, worth = invested + cost, worth + value
+        row: Reply = {
+            "exchange": position.exchange,
+            "pnl": round(value - cost, 2),
+            "pnlpercent": _percent(value - cost, cost),
+            "product": position.product,
+            "quantity": quantity,
+            "symbol": position.symbol,
+        }
+        if sandbox:
+            row |= {
+                "average_price": round(price, 2),
+                "current_value": round(value, 2),
+                "ltp": position.last_price,
+            }
+        rows.append(dict(sorted(row.items())))
     statistics = {
-        "totalholdingvalue": 0.0,
-        "totalinvvalue": 0.0,
-        "totalpnlpercentage": 0.0,
-        "totalprofitandloss": 0.0,
+        "totalholdingvalue": round(worth, 2),
+        "totalinvvalue": round(invested, 2),
+        "totalpnlpercentage": _percent(worth - invested, invested),
+        "totalprofitandloss": round(worth - invested, 2),
     }
-    return success(sandbox, data={"holdings": [], "statistics": statistics})
+    return success(sandbox, data={"holdings": rows, "statistics": statistics})
+
+
+def _percent(part: float, whole: float) -> float:
+    return round(part / whole * 100, 2) if whole else 0.0
 
 
 def funds(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from math import inf
 from typing import Any, NamedTuple
 
@@ -19,6 +20,55 @@ class Refusal(NamedTuple):
     reason: str
     remedy: str
     by: str
+
+
+AFTER_HOURS = Refusal(
+    "MIS orders cannot be placed after market hours.",
+    "An order sent at the session's last close waits for the next session, and MIS does not carry "
+    "over. Use CNC or NRML, or decide before the last bar closes.",
+    BROKER,
+)
+BANNED = Refusal(
+    "The security is in the ban period: only orders that reduce a position are accepted.",
+    "Its open interest is above 95 % of the market-wide limit on that date.",
+    BROKER,
+)
+
+
+def lot_refusal(quantity: int, lot: int, by: str) -> Refusal:
+    return Refusal(
+        f"Quantity must be in multiples of lot size {lot}",
+        f"{quantity} is not; the nearest is {max(1, quantity // lot) * lot}. A bot that carries "
+        "today's lot size runs with execution.lots: today (today's lot on all dates) or scale (n "
+        "of today's lots become n of the contract's).",
+        by,
+    )
+
+
+def freeze_refusal(quantity: int, most: int) -> Refusal:
+    return Refusal(
+        f"Order quantity {quantity} exceeds the freeze quantity {most}",
+        f"Send at most {most} an order; splitorder slices a larger one.",
+        BROKER,
+    )
+
+
+def band_refusal(name: str, price: float, lower: float, upper: float) -> Refusal:
+    return Refusal(
+        f"{name} {price} is outside the permitted range {lower:g} to {upper:g}",
+        "The exchange refuses prices beyond the day's band, and limits of options far from their "
+        "premium.",
+        BROKER,
+    )
+
+
+def after_square_off(moment: datetime) -> Refusal:
+    return Refusal(
+        f"MIS orders are blocked after the square-off time {moment:%H:%M}",
+        "Only orders that reduce an MIS position pass until the session ends. Enter earlier, or "
+        "use CNC or NRML.",
+        BROKER,
+    )
 
 
 def invalid(field: str, value: object, allowed: tuple[str, ...]) -> Refusal:

@@ -11,13 +11,19 @@ from math import inf
 from typing import Any
 
 from tapeback.broker.rules import (
+    AFTER_HOURS,
+    BANNED,
     BROKER,
     OPENALGO,
     Refusal,
+    after_square_off,
+    band_refusal,
     figure_refusal,
+    freeze_refusal,
     invalid,
     is_price,
     leg_side_refusal,
+    lot_refusal,
     off_grid,
     product_refusal,
     tick_refusal,
@@ -30,6 +36,7 @@ from tapeback.market import timeframes
 from tapeback.models.instrument import EXCHANGES
 from tapeback.models.order import ACTIONS, Order
 from tapeback.models.position import Position
+from tapeback.utils.clock import to_ist
 from tapeback.utils.money import to_rupees
 
 
@@ -136,15 +143,19 @@ class BrokerService:
         if order.trigger_price or order.stop_loss or order.target or not self._strict:
             return False
         return (
-            quantity > 0
+            0 < quantity <= book.most
             and (order.action, order.product) in self._ordinary[book]
+            and self.simulator.now < book.terms.square_off
             and self.simulator.now != book.terms.closes
+            and not book.reducing_only
             and not quantity % book.lot
             and (
                 order.pricetype == "MARKET"
                 or (
                     order.pricetype == "LIMIT"
+                    and book.lower <= price <= book.upper
                     and 0 < price < inf
+                    and not book.protected
                     and not off_grid(price, book.tick)
                 )
             )
@@ -280,28 +291,50 @@ class BrokerService:
         return None
 
     def _exchange_refusal(self, order: Order, book: Book) -> Refusal | None:
-        lot = book.lot
-        if lot > 1 and order.quantity % lot:
-            return Refusal(
-                f"Quantity must be in multiples of lot size {lot}",
-                f"{order.quantity} is not; the nearest is {max(1, order.quantity // lot) * lot}.",
-                BROKER if self._live else OPENALGO,
-            )
-        if not self._live:
-            return None
+        if book.lot > 1 and order.quantity % book.lot:
+            return lot_refusal(order.quantity, book.lot, BROKER if self._live else OPENALGO)
+        refusal = self._too_late(order, book)
+        if refusal is not None or not self._live:
+            return refusal
+        if order.quantity > book.most:
+            return freeze_refusal(order.quantity, int(book.most))
+        if book.reducing_only and not self._reduces(order, book):
+            return BANNED
         if order.pricetype != "MARKET":
-            refusal = self._off_tick(order, book)
+            refusal = self._off_tick(order, book) or self._out_of_band(order, book)
             if refusal is None and order.trigger_price:
                 refusal = self._wrong_side(order, book)
-            if refusal is not None:
-                return refusal
-        if self.simulator.now == book.terms.closes and order.product == "MIS":
-            return Refusal(
-                "MIS orders cannot be placed after market hours.",
-                "An order sent at the session's last close waits for the next session, and MIS "
-                "does not carry over. Use CNC or NRML, or decide before the last bar closes.",
-                BROKER,
-            )
+        return refusal
+
+    def _too_late(self, order: Order, book: Book) -> Refusal | None:
+        """Whether MIS is over for the day: at the session's end, and after the square-off for all
+        that does not reduce a position (S3)."""
+        now, terms = self.simulator.now, book.terms
+        if order.product != "MIS":
+            return None
+        if self._live and now == terms.closes:
+            return AFTER_HOURS
+        if terms.square_off <= now and not self._reduces(order, book):
+            return after_square_off(to_ist(terms.square_off))
+        return None
+
+    def _reduces(self, order: Order, book: Book) -> bool:
+        """Whether an order only makes the position of its product smaller."""
+        position = book.position(order.product)
+        if order.action == "BUY":
+            return order.quantity <= -position.quantity - position.resting_buys
+        return order.quantity <= position.quantity - position.resting_sells
+
+    def _out_of_band(self, order: Order, book: Book) -> Refusal | None:
+        """Limit and trigger against the day's price band, or, of an option, against how far its
+        exchange lets a limit lie from the price."""
+        lower, upper = book.lower, book.upper
+        protection, last = book.terms.limit_protection, self.simulator.last_price(book)
+        if protection is not None and last and order.price and not order.trigger_price:
+            lower, upper = protection(last)
+        for name, price in (("price", order.price), ("trigger_price", order.trigger_price)):
+            if price and not lower <= price <= upper:
+                return band_refusal(name, price, lower, upper)
         return None
 
     def _block(self, order: Order, book: Book) -> Refusal | None:

@@ -74,11 +74,29 @@ class SessionBook:
             self._trades.append(replies.trade_row(fill, order, first + at + 1, self._sandbox))
         return [row.copy() for row in reversed(self._trades)]
 
-    def positions(self) -> list[Position]:
-        """What is held, and what was closed today, at last prices."""
+    def positions(self) -> list[tuple[Position, float]]:
+        """What is held, and what was closed today, at last prices, each with the profit taken
+        today in rupees. Shares that stand among the holdings are there alone; what was sold of
+        them today is a short row here."""
         self._read_fills()
         traded = {(fill.symbol, fill.exchange, fill.product) for fill in self._fills}
-        return [p for p in self._service.positions() if p.quantity or _key(p) in traded]
+        shown = [p for p in self._service.positions() if p.day_quantity or _key(p) in traded]
+        return [
+            self._of_today(p) if p.overnight else (p, self.realised_today(p)) for p in shown
+        ]
+
+    def holdings(self) -> list[tuple[Position, int]]:
+        """CNC positions of earlier dates at last prices, each with the shares still held."""
+        shares = [p for p in self._service.positions() if p.overnight]
+        return [(p, p.overnight + min(p.day_quantity, 0)) for p in shares]
+
+    def _of_today(self, position: Position) -> tuple[Position, float]:
+        """Today's trades of shares that also stand among the holdings, as a row of its own."""
+        row = Position(*_key(position), last_price=position.last_price)
+        for fill in self._fills:
+            if (fill.symbol, fill.exchange, fill.product) == _key(position):
+                book_execution(row, _signed(fill), round(fill.price * RUPEE))
+        return row, row.realised_pnl
 
     def realised_today(self, position: Position) -> float:
         """Profit of a position taken today, in rupees, before charges."""
@@ -177,8 +195,11 @@ class SessionBook:
         """Book executions of earlier dates, so that today's profit can be told from theirs."""
         for fill in fills:
             position = self._before.position(fill.symbol, fill.exchange, fill.product)
-            signed = fill.quantity if fill.side == "BUY" else -fill.quantity
-            book_execution(position, signed, round(fill.price * RUPEE))
+            book_execution(position, _signed(fill), round(fill.price * RUPEE))
+
+
+def _signed(fill: Fill) -> int:
+    return fill.quantity if fill.side == "BUY" else -fill.quantity
 
 
 def _key(position: Position) -> PositionKey:

@@ -57,11 +57,14 @@ class Book:
 
     __slots__ = (
         "arrivals",
+        "barred",
         "candle",
         "candles",
+        "ceiling",
         "charges",
         "end",
         "falling",
+        "floor",
         "frictions",
         "gate_high",
         "gate_low",
@@ -74,8 +77,11 @@ class Book:
         "leg",
         "leverage",
         "limit_slack",
+        "locked",
         "lot",
         "low_first",
+        "lower",
+        "most",
         "net",
         "opened",
         "opposed",
@@ -85,6 +91,8 @@ class Book:
         "portfolio",
         "positions",
         "price",
+        "protected",
+        "reducing_only",
         "rising",
         "rulebook",
         "session_opens",
@@ -96,6 +104,7 @@ class Book:
         "through",
         "tick",
         "times",
+        "upper",
         "volume_left",
         "walked",
     )
@@ -119,6 +128,10 @@ class Book:
         self.rising: list[Resting] = []
         self.arrivals: list[Arrival] = []
         self.parked: list[tuple[int, Order]] = []
+        self.barred: list[Arrival] = []
+        self.locked = ""
+        self.floor = 0.0
+        self.ceiling = inf
         self.gate_low = -inf
         self.gate_high = inf
         self.through = rules.limit_fill == "through"
@@ -179,7 +192,13 @@ class Book:
             heappush(self.falling, (-order.trigger_price, order.seq, order))
 
     def unpark(self) -> None:
-        """Let rest again what waited for the volume of the next bar."""
+        """Let try again what waited for the next bar: for its volume, or for a locked band."""
+        for entry in self.barred:
+            if entry[0] < 0:
+                self.rest(entry[2])
+            else:
+                self.arrivals.append(entry)
+        self.barred.clear()
         for seq, order in self.parked:
             if order.seq == seq:
                 self.rest(order)
@@ -187,7 +206,7 @@ class Book:
 
     def set_gates(self) -> None:
         """Work out from the orders which bars will need walking."""
-        if self.arrivals:
+        if self.arrivals or self.squaring:
             self.gate_low = inf
             return
         falling, rising = self.falling, self.rising
@@ -272,8 +291,14 @@ class Book:
         self.terms = terms
         # Bars of a day are stamped with its midnight and begin when its session opens.
         self.start_shift = 0 if self.intraday else terms.opens - midnight(terms.day)
-        self.squaring = False
+        self.floor = terms.lower_lock
+        self.ceiling = terms.upper_lock
         self.lot = terms.lot_size
+        self.most = terms.freeze or inf
+        self.lower = terms.lower
+        self.upper = terms.upper
+        self.reducing_only = terms.banned
+        self.protected = terms.limit_protection is not None
         self.tick = tick = terms.tick_size
         self.limit_slack = tick if self.through else 0.0
         self.frictions.set_tick(tick)
@@ -297,6 +322,14 @@ class Book:
         self.walked = True
         self.hit_low = self.hit_high = False
         self.volume_left = UNKNOWN
+        self.locked = self._locked_side(candle.low) if candle.high == candle.low else ""
+
+    def _locked_side(self, price: float) -> str:
+        """Which side finds nobody to trade with in a bar of one price: buyers at the upper band,
+        sellers at the lower (S7)."""
+        if price >= self.ceiling:
+            return "BUY"
+        return "SELL" if price <= self.floor else ""
 
     def choose_path(self, mode: str) -> None:
         """Fix the order of the extremes of the bar being walked (T3, T3b)."""

@@ -29,3 +29,7 @@ class Clearing:
         if self._rules.fidelity != "none":
             live = self._rules.fidelity == "live"
             simulator.expire_day_orders(_LIVE_DAY_PRODUCTS if live else _SANDBOX_DAY_PRODUCTS)
+            for position in simulator.portfolio.positions.values():
+                if position.product == "CNC":
+                    position.overnight = position.quantity
+                    position.overnight_cost = position.cost

@@ -113,7 +113,10 @@ class OrderSimulator(Walking):
         position = book.positions.get("MIS")
         if position is None or not position.quantity:
             return
-        order = self.closing_order(position, "SQUARE_OFF")
+        if book.locked == ("SELL" if position.quantity > 0 else "BUY"):
+            book.squaring = True
+            return
+        order = self.closing_order(position, "AUTO_SQUARE_OFF")
         if self.walking:
             self.fill_market(book, order, book.price, "S3", stop=False)
         else:
@@ -179,7 +182,10 @@ class OrderSimulator(Walking):
 
     def arrive(self, book: Book, order: Order, change: Change | None) -> None:
         if change is None:
-            self.enter(book, order)
+            if order.action == book.locked:
+                book.barred.append((self.now, order.seq, order, None))
+            else:
+                self.enter(book, order)
         elif change.quantity:
             self._modify(book, order, change)
         else:

@@ -76,7 +76,7 @@ class Walking(Matching):
                 self.touch_misses += book.touched_at_open(start)
             book.choose_path(self._intrabar)
             self._walk_legs(book)
-        if book.parked:
+        if book.parked or book.barred:
             book.unpark()
         book.walked = False
         book.set_gates()
@@ -202,6 +202,9 @@ class Walking(Matching):
                 continue
             book = self._sole or self.book_of(order)
             self._current = book
+            if order.action == book.locked:
+                book.barred.append((arrived, seq, order, change))
+                continue
             if arrived < 0:
                 self.reach(book, order, book.price, True)
             elif change is None:

@@ -16,6 +16,8 @@ from tapeback.models.instrument import Instrument
 
 NEVER = 1 << 62
 
+# The furthest prices that a LIMIT may name while a premium is the reference: lowest and highest.
+LimitProtection = Callable[[float], tuple[float, float]]
 # Charges in money units of an execution: whether it buys, its value, and the value of its order's
 # executions before it, in money units.
 Charge = Callable[[bool, int, int], int]
@@ -26,7 +28,8 @@ class SessionTerms(msgspec.Struct, frozen=True):
 
     `opens` and `closes` of the continuous session and `square_off`, when MIS positions are closed
     (NEVER where they are not), are ns UTC. Quantities are units, prices rupees: an order may be
-    of `lot_size` times n up to `freeze` (0: no limit), between `lower` and `upper`.
+    of `lot_size` times n up to `freeze` (0: no limit), between `lower` and `upper`. A bar of one
+    price at or beyond `lower_lock` or `upper_lock` is one of a locked band.
     """
 
     day: int
@@ -38,7 +41,10 @@ class SessionTerms(msgspec.Struct, frozen=True):
     freeze: int = 0
     lower: float = 0.0
     upper: float = inf
+    lower_lock: float = 0.0
+    upper_lock: float = inf
     banned: bool = False
+    limit_protection: LimitProtection | None = None
 
 
 class Rulebook:

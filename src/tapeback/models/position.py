@@ -11,7 +11,8 @@ class Position(msgspec.Struct, gc=False):
     """The net position of one symbol in one product. `quantity` is signed; `cost` is the signed
     cost of what is open, `realised` the profit taken before charges and `margin` what it blocks,
     all in money units; `resting_buys` and `resting_sells` are the quantities of its orders under
-    way."""
+    way. `overnight` is the quantity of CNC shares that were bought on earlier dates and stand among
+    the holdings, `overnight_cost` what they cost."""
 
     symbol: str
     exchange: str
@@ -24,6 +25,13 @@ class Position(msgspec.Struct, gc=False):
     resting_buys: int = 0
     resting_sells: int = 0
     last_price: float = 0.0
+    overnight: int = 0
+    overnight_cost: int = 0
+
+    @property
+    def day_quantity(self) -> int:
+        """What a broker's position book shows: all of it but the shares that are holdings."""
+        return self.quantity - self.overnight
 
     @property
     def average_price(self) -> float:
