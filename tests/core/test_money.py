@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tapeback.core.portfolio import Portfolio
-from tapeback.market.costs import FlatCosts
+from tapeback.market.charges import ChargeSchedule
 from tapeback.models.order import Order
 from tapeback.utils.money import PAISA, RUPEE, to_units
 
@@ -24,7 +24,7 @@ def test_defect_29_cash_and_positions_are_exact_after_any_fills(
     """Prices on the 0.05 grid; the account is compared with decimal arithmetic."""
     account = Portfolio(1_000_000.0, margined=False)
     position = account.position("SBIN", "NSE", "MIS")
-    costs = FlatCosts(5.0)
+    costs = ChargeSchedule("flat").rates("EQ_INTRADAY", "NSE", 19000)
     cash, held, realised = Decimal(1_000_000), 0, Decimal(0)
     for signed, ticks in executions:
         price = ticks / 20
@@ -48,6 +48,7 @@ def test_defect_29_cash_and_positions_are_exact_after_any_fills(
 
 @given(st.integers(0, 10**15), st.floats(0, 100))
 def test_defect_29_charges_are_whole_paise_and_never_drift(value: int, bps: float) -> None:
-    charge = FlatCosts(bps).cost(True, value, 0)
+    rates = ChargeSchedule("none", fee_bps=bps).rates("EQ_INTRADAY", "NSE", 19000)
+    charge = rates.cost(True, value, 0)
     assert charge % PAISA == 0
     assert abs(charge - value * round(bps * 1e6) / 1e10) <= RUPEE / 200 + 1

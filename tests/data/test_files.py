@@ -22,9 +22,9 @@ from tests.data.conformance import DataProviderContract, dates_of, same_bars
 
 Write = Callable[..., Path]
 
-# 09:15 to 09:19 on 22 January 2024; the close is 100 to 104.
+# 09:15 to 09:19 on 23 January 2024; the close is 100 to 104.
 CLOSES = [100.0, 101.0, 102.0, 103.0, 104.0]
-OPEN_EPOCH = 1705895100
+OPEN_EPOCH = 1705981500
 
 
 def bars(stamps: Sequence[str], separator: str = ",") -> str:
@@ -37,7 +37,7 @@ def bars(stamps: Sequence[str], separator: str = ",") -> str:
 
 
 CLOCKS = [f"09:{minute}" for minute in range(15, 20)]
-ISO = [f"2024-01-22 {clock}" for clock in CLOCKS]
+ISO = [f"2024-01-23 {clock}" for clock in CLOCKS]
 NAMES = "datetime,open,high,low,close,volume\n"
 
 
@@ -116,30 +116,30 @@ class TestContractOverSeveralFiles(DataProviderContract):
         "timestamp,o,h,l,c,v\n" + bars(ISO),
         ",open,high,low,close,vol\n" + bars([f"{stamp}:00+05:30" for stamp in ISO]),
         "<DATE>,<TIME>,<OPEN>,<HIGH>,<LOW>,<CLOSE>,<VOL>\n"
-        + bars([f"2024.01.22,{clock}" for clock in CLOCKS]),
+        + bars([f"2024.01.23,{clock}" for clock in CLOCKS]),
         "Ticker,Date,Time,Open,High,Low,Close,Volume\n"
-        + bars([f"INFY,20240122,{clock}" for clock in CLOCKS]),
+        + bars([f"INFY,20240123,{clock}" for clock in CLOCKS]),
         "date,time,open,high,low,close,volume\n"
-        + bars([f"2024-01-22,{clock.replace(':', '').lstrip('0')}" for clock in CLOCKS]),
+        + bars([f"2024-01-23,{clock.replace(':', '').lstrip('0')}" for clock in CLOCKS]),
         "datetime,open,high,low,close,volume\n"
-        + bars([f"2024-01-22T{clock}:00" for clock in CLOCKS]),
-        NAMES + bars([f"2024-01-22T{clock}:00.000+0530" for clock in CLOCKS]),
-        NAMES + bars([f"2024-01-22T03:{45 + n}:00Z" for n in range(5)]),
-        NAMES + bars([f"22-01-2024 {clock}:00" for clock in CLOCKS]),
-        NAMES + bars([f"22/01/2024 {clock}" for clock in CLOCKS]),
-        NAMES + bars([f"01/22/2024 {clock}:00 AM" for clock in CLOCKS]),
-        NAMES + bars([f"22-Jan-2024 {clock}" for clock in CLOCKS]),
-        NAMES + bars([f"22 Jan 2024 {clock}" for clock in CLOCKS]),
-        NAMES + bars([f"20240122 {clock}" for clock in CLOCKS]),
-        NAMES + bars([f"20240122{clock.replace(':', '')}00" for clock in CLOCKS]),
+        + bars([f"2024-01-23T{clock}:00" for clock in CLOCKS]),
+        NAMES + bars([f"2024-01-23T{clock}:00.000+0530" for clock in CLOCKS]),
+        NAMES + bars([f"2024-01-23T03:{45 + n}:00Z" for n in range(5)]),
+        NAMES + bars([f"23-01-2024 {clock}:00" for clock in CLOCKS]),
+        NAMES + bars([f"23/01/2024 {clock}" for clock in CLOCKS]),
+        NAMES + bars([f"01/23/2024 {clock}:00 AM" for clock in CLOCKS]),
+        NAMES + bars([f"23-Jan-2024 {clock}" for clock in CLOCKS]),
+        NAMES + bars([f"23 Jan 2024 {clock}" for clock in CLOCKS]),
+        NAMES + bars([f"20240123 {clock}" for clock in CLOCKS]),
+        NAMES + bars([f"20240123{clock.replace(':', '')}00" for clock in CLOCKS]),
         "time,open,high,low,close,volume\n" + bars([str(OPEN_EPOCH + 60 * n) for n in range(5)]),
         NAMES + bars([f"{OPEN_EPOCH + 60 * n}.0" for n in range(5)]),
         NAMES + bars([str((OPEN_EPOCH + 60 * n) * 10**3) for n in range(5)]),
         NAMES + bars([str((OPEN_EPOCH + 60 * n) * 10**6) for n in range(5)]),
         NAMES + bars([str((OPEN_EPOCH + 60 * n) * 10**9) for n in range(5)]),
-        bars([f"20240122,{clock}" for clock in CLOCKS]),
-        bars([f"INFY,20240122,{clock}" for clock in CLOCKS]),
-        bars([f"2024-01-22,{clock.replace(':', '')}" for clock in CLOCKS]),
+        bars([f"20240123,{clock}" for clock in CLOCKS]),
+        bars([f"INFY,20240123,{clock}" for clock in CLOCKS]),
+        bars([f"2024-01-23,{clock.replace(':', '')}" for clock in CLOCKS]),
         bars(ISO),
         bars([str(OPEN_EPOCH + 60 * n) for n in range(5)]),
     ],
@@ -192,14 +192,14 @@ def test_numbers_may_be_grouped_as_exchanges_write_them(write: Write) -> None:
 
 
 def test_a_decimal_comma_is_refused_and_never_taken_for_a_group(write: Write) -> None:
-    content = "datetime;open;high;low;close\n2024-01-22 09:15;826,600;827,5;826,5;827,0\n"
+    content = "datetime;open;high;low;close\n2024-01-23 09:15;826,600;827,5;826,5;827,0\n"
     with pytest.raises(DataFormatError, match=r"bars\.csv:2: open is '826,600', .* no number"):
         read(write(content))
 
 
 def test_open_interest_is_read(write: Write) -> None:
     content = "datetime,open,high,low,close,volume,Open Interest\n"
-    content += "2024-01-22 09:15,1,1,1,1,5,700\n2024-01-22 09:16,1,1,1,1,5,\n"
+    content += "2024-01-23 09:15,1,1,1,1,5,700\n2024-01-23 09:16,1,1,1,1,5,\n"
     candles = read(write(content), exchange="NFO")
     assert candles.oi[0] == 700
     assert np.isnan(candles.oi[1])
@@ -207,7 +207,7 @@ def test_open_interest_is_read(write: Write) -> None:
 
 class TestStamps:
     def test_unzoned_utc_is_recognised_by_the_session_and_reported(self, write: Write) -> None:
-        stamps = [f"2024-01-22 03:{45 + n}" for n in range(5)]
+        stamps = [f"2024-01-23 03:{45 + n}" for n in range(5)]
         candles = read(write(NAMES + bars(stamps)))
         assert f"{candles[0].timestamp:%H:%M}" == "09:15"
         finding = next(f for f in candles.findings if f.code == "read-as-utc")
@@ -243,7 +243,7 @@ class TestStamps:
         assert "clock-ignored" in codes(candles)
 
     @pytest.mark.parametrize(
-        ("stamp", "line"), [("2024-13-02 09:15", 3), ("yesterday", 3), ("2024-01-22 25:00", 3)]
+        ("stamp", "line"), [("2024-13-02 09:15", 3), ("yesterday", 3), ("2024-01-23 25:00", 3)]
     )
     def test_an_unreadable_stamp_is_named_with_its_line(
         self, write: Write, stamp: str, line: int
@@ -294,12 +294,12 @@ class TestLabels:
         assert f"{read(path, label='close')[0].timestamp:%H:%M}" == "09:00"
 
     def test_labels_that_fit_neither_end_are_taken_as_open_and_reported(self, write: Write) -> None:
-        candles = read(write(NAMES + bars([f"2024-01-22 10:0{n}" for n in range(5)])))
+        candles = read(write(NAMES + bars([f"2024-01-23 10:0{n}" for n in range(5)])))
         assert candles.origin.label == "open"
         assert "label-unclear" in codes(candles)
 
     def test_a_header_may_say_which_end_it_is(self, write: Write) -> None:
-        text = bars([f"2024-01-22,10:0{n}" for n in range(5)])
+        text = bars([f"2024-01-23,10:0{n}" for n in range(5)])
         candles = read(write("date,time_label_end,open,high,low,close,volume\n" + text))
         assert candles.origin.label == "close"
         assert f"{candles[0].timestamp:%H:%M}" == "09:59"
@@ -317,12 +317,12 @@ class TestTimeframes:
         assert "resampled" in codes(candles)
 
     def test_thinly_traded_minutes_are_still_minutes(self, write: Write) -> None:
-        stamps = [f"2024-01-22 {clock}" for clock in ("09:15", "09:16", "09:19", "09:24", "09:25")]
+        stamps = [f"2024-01-23 {clock}" for clock in ("09:15", "09:16", "09:19", "09:24", "09:25")]
         assert read(write(NAMES + bars(stamps))).timeframe == "1m"
 
     def test_hours_with_a_short_last_bar_are_hours(self, write: Write) -> None:
         clocks = ("12:15", "13:15", "14:15", "15:15", "15:30")
-        candles = read(write(NAMES + bars([f"2024-01-22 {clock}" for clock in clocks])))
+        candles = read(write(NAMES + bars([f"2024-01-23 {clock}" for clock in clocks])))
         assert candles.timeframe == "1h"
 
     def test_weeks_and_months_are_told_by_their_dates(self, write: Write) -> None:
@@ -332,7 +332,7 @@ class TestTimeframes:
         assert read(write(NAMES + bars(months))).timeframe == "1M"
 
     def test_a_spacing_that_is_no_timeframe_is_an_error(self, write: Write) -> None:
-        stamps = ["2024-01-22 09:15", "2024-01-22 09:22"]
+        stamps = ["2024-01-23 09:15", "2024-01-23 09:22"]
         with pytest.raises(DataFormatError, match="the bars are 7 minutes apart"):
             read(write(NAMES + bars(stamps)))
 
@@ -404,7 +404,7 @@ class TestRefusals:
     def test_the_range_of_the_file_is_told_when_the_dates_miss_it(self, write: Write) -> None:
         provider = FileDataProvider(write(NAMES + bars(ISO)))
         request = DataRequest(symbol="INFY", exchange="NSE", start=date(2025, 1, 1))
-        with pytest.raises(DataNotFoundError, match="the data runs from 2024-01-22 to 2024-01-22"):
+        with pytest.raises(DataNotFoundError, match="the data runs from 2024-01-23 to 2024-01-23"):
             provider.fetch(request)
 
     @pytest.mark.parametrize(
@@ -414,19 +414,19 @@ class TestRefusals:
             (NAMES, "the file holds no rows"),
             ("a,b\n1,2\n", "no column holds the time among 'a', 'b'"),
             ("date,open,high,low,clos\n", r"no column 'close' among .*did you mean 'clos'"),
-            (NAMES + "2024-01-22 09:15,1,2,x,1,5\n", r"bars.csv:2: low is 'x', .*no number"),
+            (NAMES + "2024-01-23 09:15,1,2,x,1,5\n", r"bars.csv:2: low is 'x', .*no number"),
             (
-                NAMES + bars(ISO[:1]) + "2024-01-22 09:16,1,1,1,1,5,6,7\n",
+                NAMES + bars(ISO[:1]) + "2024-01-23 09:16,1,1,1,1,5,6,7\n",
                 r"bars.csv:3: the row has 8",
             ),
             (
-                NAMES + "2024-01-22 09:15,1,1,1,1,5,6,7\n",
+                NAMES + "2024-01-23 09:15,1,1,1,1,5,6,7\n",
                 r"bars.csv:2: the row has 8 fields where 6",
             ),
-            (NAMES + '"2024-01-22 09:15,1,1,1,1,5\n', "the rows cannot be read"),
+            (NAMES + '"2024-01-23 09:15,1,1,1,1,5\n', "the rows cannot be read"),
             (NAMES + ",1,1,1,1,5\n", r"bars.csv:2: no row has a time"),
-            (NAMES + "2024-01-22 09:15,0,0,0,0,5\n", r"no row is a bar: 1 row .* not above zero"),
-            (bars(["20240122,0915"]).replace(",100.0,10\n", "\n"), "no column 'close'"),
+            (NAMES + "2024-01-23 09:15,0,0,0,0,5\n", r"no row is a bar: 1 row .* not above zero"),
+            (bars(["20240123,0915"]).replace(",100.0,10\n", "\n"), "no column 'close'"),
             (bytes(range(256)), "is no UTF-8 text"),
             (gzip.compress(NAMES.encode())[:20], "gzip data is damaged"),
         ],
@@ -457,14 +457,14 @@ class TestRefusals:
 
 def test_defect_54_bad_rows_are_dropped_and_named_with_their_line(write: Write) -> None:
     rows = [
-        "2024-01-22 09:15,100,101,99,100,5",
-        "2024-01-22 09:16,100,98,99,100,5",
-        "2024-01-22 09:18,100,101,99,100,5",
-        "2024-01-22 09:17,,101,99,100,5",
-        "2024-01-22 09:17,-1,101,-1,100,5",
-        "2024-01-22 09:17,100,101,99,100,-5",
-        "2024-01-22 09:17,100,101,99,100,5",
-        "2024-01-22 09:18,100,101,99,100.5,5",
+        "2024-01-23 09:15,100,101,99,100,5",
+        "2024-01-23 09:16,100,98,99,100,5",
+        "2024-01-23 09:18,100,101,99,100,5",
+        "2024-01-23 09:17,,101,99,100,5",
+        "2024-01-23 09:17,-1,101,-1,100,5",
+        "2024-01-23 09:17,100,101,99,100,-5",
+        "2024-01-23 09:17,100,101,99,100,5",
+        "2024-01-23 09:18,100,101,99,100.5,5",
         ",100,101,99,100,5",
     ]
     candles = read(write(NAMES + "\n".join(rows)))

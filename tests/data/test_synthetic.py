@@ -53,13 +53,59 @@ def test_defect_48_synthetic_candles_say_so() -> None:
     assert "regime=normal" in origin.detail
 
 
-def test_without_dates_it_is_the_year_2024_on_every_weekday() -> None:
+def test_without_dates_it_is_the_year_2024_in_the_sessions_that_it_had() -> None:
     candles = fetch()
     days = dates_of(candles)
     assert (days[0], days[-1]) == (date(2024, 1, 1), date(2024, 12, 31))
-    assert len(days) == 262
-    assert all(day.weekday() < 5 for day in days)
-    assert len(candles) == 262 * 375
+    # 262 weekdays, 17 of them holidays with one Muhurat evening among these, three Saturdays.
+    assert len(days) == 262 - 17 + 1 + 3
+    assert {day for day in days if day.weekday() >= 5} == {
+        date(2024, 1, 20),
+        date(2024, 3, 2),
+        date(2024, 5, 18),
+    }
+    assert date(2024, 8, 15) not in days
+    # 246 full sessions, the two drills of 105 and 100 minutes, the Muhurat hour.
+    assert len(candles) == 246 * 375 + 105 + 100 + 60
+
+
+def clocks_of(day: date, **settings: object) -> list[str]:
+    return [f"{c.timestamp:%H:%M}" for c in fetch(start=day, end=day, **settings)]
+
+
+def test_short_sessions_have_their_own_hours() -> None:
+    drill = clocks_of(date(2024, 3, 2))
+    assert (drill[0], drill[44], drill[45], drill[-1]) == ("09:15", "09:59", "11:30", "12:29")
+    assert len(drill) == 105
+    muhurat = clocks_of(date(2024, 11, 1))
+    assert (muhurat[0], muhurat[-1], len(muhurat)) == ("18:00", "18:59", 60)
+    assert clocks_of(date(2009, 6, 1))[0] == "09:55"
+    evening = clocks_of(date(2026, 3, 3), symbol="GOLD", exchange="MCX")
+    assert (evening[0], evening[-1]) == ("17:00", "23:54")
+
+
+def test_a_closing_auction_is_one_print_of_one_price() -> None:
+    day = date(2026, 8, 3)
+    print_ = fetch(start=day, end=day)[-1]
+    assert clocks_of(day)[-2:] == ["15:14", "15:30"]
+    assert print_.open == print_.high == print_.low == print_.close
+    assert print_.volume > 0
+    assert clocks_of(day, symbol="SMALLCAP")[-1] == "15:29"
+    assert clocks_of(day, symbol="NIFTY25AUG26FUT", exchange="NFO")[-1] == "15:39"
+
+
+def test_a_short_session_moves_and_trades_less_than_a_full_one() -> None:
+    def measures(day: date) -> tuple[float, float]:
+        runs = [
+            fetch(SyntheticDataProvider(seed), start=day, end=day, timeframe="1d")[0]
+            for seed in range(150)
+        ]
+        moves = [np.log(bar.close / bar.open) for bar in runs]
+        return float(np.std(moves)), float(np.mean([bar.volume for bar in runs]))
+
+    (hour, traded), (full, volume) = measures(date(2024, 11, 1)), measures(date(2024, 10, 31))
+    assert hour / full == pytest.approx((60 / 375) ** 0.5, rel=0.2)
+    assert traded / volume == pytest.approx(60 / 375, rel=0.1)
 
 
 def test_one_date_gives_the_year_from_it_or_up_to_it() -> None:
@@ -74,10 +120,16 @@ def test_defect_49_bars_lie_on_the_session_grid_and_nights_have_gaps() -> None:
     assert inspect(candles) == ()
     firsts = candles.session_firsts[1:]
     gaps = np.log(candles.open[firsts] / candles.close[firsts - 1])
-    assert np.count_nonzero(gaps) > 250
+    assert np.count_nonzero(gaps) > 240
     assert gaps.std() == pytest.approx(0.01, rel=0.15)
     inside = np.delete(np.arange(1, len(candles)), firsts - 1)
     assert (candles.open[inside] == candles.close[inside - 1]).all()
+
+
+def full_sessions(candles: Candles, column: np.ndarray) -> np.ndarray:
+    """A column of a year's 1m bars, one row for each session of 375 of them."""
+    parts = np.split(column, candles.session_firsts[1:])
+    return np.array([part for part in parts if len(part) == 375])
 
 
 def test_defect_49_symbols_start_at_prices_of_their_own() -> None:
@@ -109,7 +161,7 @@ def test_the_trend_asked_for_is_the_mean_return_over_many_seeds() -> None:
         return float(np.mean([daily_returns(fetch(run, timeframe="1d")).mean() for run in runs]))
 
     assert mean(0.002) - mean(0.0) == pytest.approx(0.002, rel=0.02)
-    assert mean(0.0) == pytest.approx(0.0, abs=3 * 0.02 / np.sqrt(30 * 262))
+    assert mean(0.0) == pytest.approx(0.0, abs=3 * 0.02 / np.sqrt(30 * 249))
 
 
 @pytest.mark.parametrize("regime", REGIMES)
@@ -124,10 +176,11 @@ def test_prices_are_consistent_and_on_the_tick_grid(regime: str, price: float) -
 
 
 def test_volume_is_whole_u_shaped_and_as_much_as_asked_for() -> None:
-    volume = fetch(SyntheticDataProvider(7, volume=3_000_000)).volume
+    candles = fetch(SyntheticDataProvider(7, volume=3_000_000))
+    volume = candles.volume
     assert (volume == np.rint(volume)).all()
     assert (volume >= 0).all()
-    sessions = volume.reshape(-1, 375)
+    sessions = full_sessions(candles, volume)
     assert sessions.sum(axis=1).mean() == pytest.approx(3_000_000, rel=0.1)
     early, noon, late = (sessions[:, part].mean() for part in np.s_[:30, 170:200, -30:])
     assert early > 1.5 * noon
@@ -136,7 +189,7 @@ def test_volume_is_whole_u_shaped_and_as_much_as_asked_for() -> None:
 
 def test_volatility_within_a_session_is_u_shaped() -> None:
     candles = fetch(SyntheticDataProvider(7))
-    spread = np.log(candles.high / candles.low).reshape(-1, 375)
+    spread = full_sessions(candles, np.log(candles.high / candles.low))
     early, noon, late = (spread[:, part].mean() for part in np.s_[:30, 170:200, -30:])
     assert early > 1.2 * noon
     assert late > 1.2 * noon

@@ -139,6 +139,19 @@ def test_a_bar_ends_after_its_length_or_with_its_session() -> None:
     assert ends(overlapping) == ["2024-01-02 09:17", "2024-01-02 09:19", "2024-01-02 09:24"]
 
 
+def test_a_day_begins_and_ends_with_its_own_session() -> None:
+    days = on_dates("1d", "2009-06-01", "2024-03-02", "2024-11-01", "2026-08-03", "2026-08-04")
+    starts = [f"{pd.Timestamp(ts, tz='UTC').tz_convert(IST):%H:%M}" for ts in days.starts.tolist()]
+    assert starts == ["09:55", "09:15", "18:00", "09:15", "09:15"]
+    assert [end[11:] for end in ends(days)] == ["15:30", "12:30", "19:00", "15:35", "15:35"]
+
+
+def test_a_bar_before_a_pause_ends_with_it() -> None:
+    halted = to_ns(datetime(2021, 2, 24, 11, 30))
+    quarters = build("15m", ts=[halted, halted + 255 * MINUTE, halted + 315 * MINUTE])
+    assert ends(quarters) == ["2021-02-24 11:40", "2021-02-24 16:00", "2021-02-24 17:00"]
+
+
 def test_long_bars_end_with_the_last_session_that_they_can_hold() -> None:
     assert ends(on_dates("1d", "2024-01-02")) == ["2024-01-02 15:30"]
     assert ends(on_dates("1w", "2024-01-15", "2024-01-23")) == [

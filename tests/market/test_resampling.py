@@ -92,9 +92,41 @@ def test_bars_before_and_after_hours_stay_out_of_the_session_s_buckets() -> None
     assert hours.volume[-2] == build(odd)[361:376].volume.sum()
 
 
-def test_an_evening_session_counts_from_its_first_bar() -> None:
-    evening = minutes_of("2023-11-12", 18 * 60 + 10, 19 * 60 + 15)
+def test_a_muhurat_counts_from_its_open_and_ends_with_its_hour() -> None:
+    muhurat = build(minutes_of("2023-11-12", 18 * 60 + 10, 19 * 60 + 15))
+    assert labels(muhurat.resample("30m")) == ["17:45", "18:15", "18:45"]
+    whole = build(minutes_of("2023-11-12", 18 * 60 + 15, 19 * 60 + 15)).resample("45m")
+    assert labels(whole) == ["18:15", "19:00"]
+    assert whole.ends[-1] == to_ns(datetime(2023, 11, 12, 19, 15))
+
+
+def test_an_evening_that_the_calendar_does_not_know_counts_from_its_first_bar() -> None:
+    evening = minutes_of("2023-11-13", 18 * 60 + 10, 19 * 60 + 15)
     assert labels(build(evening).resample("30m")) == ["18:10", "18:40", "19:10"]
+
+
+def test_old_hours_have_their_own_grid() -> None:
+    old = build(minutes_of("2009-06-01", 595, 930))
+    assert labels(old.resample("1h"))[:2] == ["09:55", "10:55"]
+
+
+def test_a_drill_counts_on_through_its_pause_and_no_bar_ends_in_it() -> None:
+    drill = minutes_of("2024-03-02", 555, 600) + minutes_of("2024-03-02", 690, 750)
+    hours = build(drill).resample("1h")
+    assert labels(hours) == ["09:15", "11:15", "12:15"]
+    ends = [datetime(2024, 3, 2, *clock) for clock in ((10, 0), (12, 15), (12, 30))]
+    assert hours.ends.tolist() == [to_ns(end) for end in ends]
+    assert hours.findings == ()
+
+
+def test_the_print_of_a_closing_auction_is_the_day_s_last_bar() -> None:
+    day = build([*minutes_of("2026-08-03", 555, 915), *minutes_of("2026-08-03", 930, 931)])
+    assert labels(day.resample("1h"))[-2:] == ["14:15", "15:15"]
+    for timeframe in ("1h", "2h", "4h", "1d"):
+        coarse = day.resample(timeframe)
+        assert coarse.ends[-1] == to_ns(datetime(2026, 8, 3, 15, 35))
+        assert coarse.close[-1] == day.close[-1]
+    assert day.resample("1h").ends[-2] == to_ns(datetime(2026, 8, 3, 15, 15))
 
 
 def test_an_open_soon_after_midnight_keeps_to_its_date() -> None:

@@ -11,7 +11,7 @@ from tapeback.broker.service import BrokerService
 from tapeback.core.engine import BacktestEngine
 from tapeback.core.portfolio import Portfolio
 from tapeback.core.rules import ExecutionRules, Fidelity
-from tapeback.market.costs import FlatCosts
+from tapeback.market.charges import ChargeSchedule
 from tapeback.market.rulebook import Rulebook
 from tapeback.models.instrument import Instrument
 from tapeback.models.order import ACTIONS, PRICE_TYPES, PRODUCTS, Order
@@ -45,7 +45,12 @@ def test_an_order_that_looks_plain_is_refused_by_no_rule(
 ) -> None:
     candles = bars(*flat(100, 375), exchange=exchange)
     account = Portfolio(1e6, margined=fidelity != "none")
-    engine = BacktestEngine([candles], ExecutionRules(fidelity), account, Rulebook(FlatCosts(0.0)))
+    engine = BacktestEngine(
+        [candles],
+        ExecutionRules(fidelity),
+        account,
+        Rulebook(ChargeSchedule("none"), fidelity=fidelity),
+    )
     service = BrokerService(engine)
     book = engine.simulator.books["SBIN", exchange]
     book.instrument = Instrument("SBIN", exchange, book.instrument.kind, lot_size=lot)

@@ -15,10 +15,11 @@ from tapeback.core.portfolio import Portfolio
 from tapeback.core.rules import ExecutionRules
 from tapeback.data.provider import DataRequest
 from tapeback.data.synthetic import SyntheticDataProvider
+from tapeback.market.calendar import calendar_of
 from tapeback.market.candles import Candles
-from tapeback.market.costs import FlatCosts
-from tapeback.market.rulebook import Rulebook
-from tapeback.market.sessions import session_of, trading_days
+from tapeback.market.charges import ChargeSchedule
+from tapeback.market.margin import MarginModel
+from tapeback.market.rulebook import Fidelity, Rulebook
 from tapeback.market.timeframes import duration, is_intraday
 from tapeback.strategies.base import BaseStrategy
 from tapeback.strategies.opening import open_strategy
@@ -45,6 +46,12 @@ class Played:
         return list(self.record.simulator.orders.values())
 
 
+def rulebook_with(fidelity: Fidelity = "live") -> Rulebook:
+    """Plain charges, and the tests' own leverage."""
+    margin = MarginModel("sandbox", leverage=LEVERAGE)
+    return Rulebook(ChargeSchedule("flat"), fidelity=fidelity, margin=margin)
+
+
 def play(
     source: Any,
     candles: Candles | Sequence[Candles],
@@ -57,9 +64,9 @@ def play(
 ) -> Played:
     """Open a strategy and play it; `inside` is called after the last bar, while it is open."""
     series = [candles] if isinstance(candles, Candles) else list(candles)
-    settled = ExecutionRules(leverage=LEVERAGE, **rules)
+    settled = ExecutionRules(**rules)
     portfolio = Portfolio(cash, margined=settled.exchange_rules)
-    engine = BacktestEngine(series, settled, portfolio, Rulebook(FlatCosts(5.0)))
+    engine = BacktestEngine(series, settled, portfolio, rulebook_with(settled.fidelity))
     with open_strategy(source, BrokerService(engine), params, trade_from=trade_from) as strategy:
         record = engine.run(strategy)
         state = strategy.get_state()
@@ -76,18 +83,19 @@ def candles_of(
     timeframe: str = "1h",
     reach: float = 0.5,
 ) -> Candles:
-    """Bars with these closes on the session grid from Monday 1 January 2024, each from the last
+    """Bars with these closes in the sessions from Monday 1 January 2024 on, each from the last
     close to its own and `reach` rupees beyond both."""
     step = duration(timeframe)
+    calendar = calendar_of(exchange)
     stamps: list[int] = []
-    for day in trading_days(day_of(FIRST), day_of(FIRST) + 2 * len(closes) + 7).tolist():
-        opens, ends = session_of(day, exchange)
-        if is_intraday(timeframe):
-            stamps += range(opens, ends, step)
-        else:
+    day = day_of(FIRST)
+    while len(stamps) < len(closes):
+        session = calendar.session(day, symbol)
+        if session is not None and is_intraday(timeframe):
+            stamps += (ts for span in session.segments for ts in range(*span, step))
+        elif session is not None:
             stamps.append(midnight(day))
-        if len(stamps) >= len(closes):
-            break
+        day += 1
     before = [closes[0], *closes[:-1]]
     pairs = list(zip(before, closes, strict=True))
     return Candles.from_arrays(

@@ -18,12 +18,10 @@ from tapeback.core.portfolio import Portfolio
 from tapeback.core.rules import ExecutionRules
 from tapeback.errors import StrategyLoadError
 from tapeback.market.candles import Candles
-from tapeback.market.costs import FlatCosts
-from tapeback.market.rulebook import Rulebook
 from tapeback.strategies.opening import code_of, open_strategy
 from tapeback.strategies.registry import resolve
 from tests.conftest import REPO
-from tests.strategies.running import LEVERAGE, Played, candles_of, made_up, play
+from tests.strategies.running import Played, candles_of, made_up, play, rulebook_with
 
 PARAMS = {"grid_levels": 5, "grid_spacing_pct": 0.2, "order_amount": 50_000.0}
 
@@ -130,9 +128,9 @@ def _calls(name: str, candles: Candles, params: dict[str, Any]) -> int:
     """Function calls, of Python and C, while the bars are played."""
     engine = BacktestEngine(
         [candles],
-        ExecutionRules(leverage=LEVERAGE),
+        ExecutionRules(),
         Portfolio(1e6, margined=True),
-        Rulebook(FlatCosts(5.0)),
+        rulebook_with(),
     )
     count = 0
 

@@ -35,13 +35,18 @@ BANNED = Refusal(
 )
 
 
-def lot_refusal(quantity: int, lot: int, by: str) -> Refusal:
+def lot_refusal(quantity: int, lot: int, remedy: str, by: str) -> Refusal:
+    nearest = f"{quantity} is not; the nearest is {max(1, quantity // lot) * lot}."
+    reason = f"Quantity must be in multiples of lot size {lot}"
+    return Refusal(reason, f"{nearest} {remedy}".rstrip(), by)
+
+
+def not_accepted(pricetype: str) -> Refusal:
     return Refusal(
-        f"Quantity must be in multiples of lot size {lot}",
-        f"{quantity} is not; the nearest is {max(1, quantity // lot) * lot}. A bot that carries "
-        "today's lot size runs with execution.lots: today (today's lot on all dates) or scale (n "
-        "of today's lots become n of the contract's).",
-        by,
+        f"{pricetype} orders are not accepted for this contract",
+        "Exchange or broker refuses them on that date: send SL with a limit instead of SL-M, LIMIT "
+        "instead of MARKET.",
+        BROKER,
     )
 
 

@@ -24,15 +24,18 @@ from tapeback.broker.rules import (
     is_price,
     leg_side_refusal,
     lot_refusal,
+    not_accepted,
     off_grid,
     product_refusal,
     tick_refusal,
     word_refusal,
 )
-from tapeback.core.book import Book, Change
+from tapeback.core.book import GRID_NOISE, Book, Change
 from tapeback.core.engine import BacktestEngine
 from tapeback.errors import StrategyError
 from tapeback.market import timeframes
+from tapeback.market.brokers import BrokerRules
+from tapeback.market.margin import default_policy, shortfall_allowed
 from tapeback.models.instrument import EXCHANGES
 from tapeback.models.order import ACTIONS, Order
 from tapeback.models.position import Position
@@ -55,6 +58,9 @@ class BrokerService:
         self._live = engine.rules.fidelity == "live"
         self._margined = self.portfolio.margined
         self._needed = 0
+        self.rulebook = engine.rulebook
+        self.lot_refusals = 0
+        self.margin_warnings = 0
         first = engine.series[0]
         self.symbol = first.symbol
         self.exchange = first.exchange
@@ -121,7 +127,11 @@ class BrokerService:
     def _take(self, order: Order, book: Book | None) -> Order:
         simulator = self.simulator
         simulator.register(order)
-        refusal = None if self._plain(order, book) else self._refusal(order, book)
+        refusal = None
+        if not self._plain(order, book):
+            refusal = self._scaled(order, book) or self._refusal(order, book)
+            if refusal is None and book is not None and book.terms.broker is not None:
+                self._protect(order, book, book.terms.broker)
         if refusal is None and book is not None:
             if self._margined:
                 refusal = self._block(order, book)
@@ -133,6 +143,28 @@ class BrokerService:
         if refusal is not None:
             simulator.refuse(order, *refusal)
         return order
+
+    def _scaled(self, order: Order, book: Book | None) -> Refusal | None:
+        """Turn n of the lots that a bot carries into n of the contract's (`lots: scale`)."""
+        lot = book.terms.lot if book is not None else None
+        if lot is None or lot.shown == lot.traded or type(order.quantity) is not int:
+            return None
+        if order.quantity % lot.shown:
+            return self._lot_refusal(order.quantity, lot.shown)
+        order.quantity = lot.to_traded(order.quantity)
+        return None
+
+    def _protect(self, order: Order, book: Book, broker: BrokerRules) -> None:
+        """Send a MARKET order, or an SL-M, with the limit that its broker gives it."""
+        buy = order.action == "BUY"
+        if order.pricetype == "MARKET" and broker.market == "protect":
+            last = self.simulator.last_price(book)
+            if last:
+                order.protection = broker.protection_price(buy, last, book.tick)
+        elif order.pricetype == "SL-M" and broker.stop_market == "protect":
+            order.pricetype = "SL"
+            order.protection = broker.protection_price(buy, order.trigger_price, book.tick)
+            order.price = order.protection
 
     def _plain(self, order: Order, book: Book | None) -> bool:
         """Whether an order is so ordinary that `_refusal` has nothing to say: most are, and this
@@ -147,7 +179,7 @@ class BrokerService:
             and (order.action, order.product) in self._ordinary[book]
             and self.simulator.now < book.terms.square_off
             and self.simulator.now != book.terms.closes
-            and not book.reducing_only
+            and book.plain
             and not quantity % book.lot
             and (
                 order.pricetype == "MARKET"
@@ -155,7 +187,6 @@ class BrokerService:
                     order.pricetype == "LIMIT"
                     and book.lower <= price <= book.upper
                     and 0 < price < inf
-                    and not book.protected
                     and not off_grid(price, book.tick)
                 )
             )
@@ -179,10 +210,12 @@ class BrokerService:
                 "Only open orders change.",
                 OPENALGO,
             )
-        change = Change(
-            order.quantity if quantity is None else quantity, price or 0.0, trigger_price or 0.0
-        )
         book = self._books[order.symbol, order.exchange]
+        wanted = order.quantity
+        if quantity is not None:
+            lot = book.terms.lot
+            wanted = quantity if lot.shown == lot.traded else lot.to_traded(quantity)
+        change = Change(wanted, price or 0.0, trigger_price or 0.0)
         refusal = self._refused_change(order, book, change)
         if refusal is None:
             self.simulator.request_change(order, change)
@@ -241,7 +274,7 @@ class BrokerService:
         symbol = symbol or self.symbol
         exchange = exchange or self.exchange_of(symbol)
         book = self._books.get((symbol, exchange))
-        return book.net if book is not None else 0
+        return book.terms.lot.to_shown(book.net) if book is not None else 0
 
     def positions(self) -> list[Position]:
         """All positions of the run with `last_price` brought up to now."""
@@ -292,14 +325,19 @@ class BrokerService:
 
     def _exchange_refusal(self, order: Order, book: Book) -> Refusal | None:
         if book.lot > 1 and order.quantity % book.lot:
-            return lot_refusal(order.quantity, book.lot, BROKER if self._live else OPENALGO)
+            return self._lot_refusal(order.quantity, book.lot)
         refusal = self._too_late(order, book)
         if refusal is not None or not self._live:
             return refusal
         if order.quantity > book.most:
             return freeze_refusal(order.quantity, int(book.most))
-        if book.reducing_only and not self._reduces(order, book):
+        if book.terms.banned and not self._reduces(order, book):
             return BANNED
+        broker = book.terms.broker
+        if broker is not None and order.pricetype in ("MARKET", "SL-M"):
+            market = order.pricetype == "MARKET"
+            if (broker.market if market else broker.stop_market) == "refuse":
+                return not_accepted(order.pricetype)
         if order.pricetype != "MARKET":
             refusal = self._off_tick(order, book) or self._out_of_band(order, book)
             if refusal is None and order.trigger_price:
@@ -328,10 +366,10 @@ class BrokerService:
     def _out_of_band(self, order: Order, book: Book) -> Refusal | None:
         """Limit and trigger against the day's price band, or, of an option, against how far its
         exchange lets a limit lie from the price."""
-        lower, upper = book.lower, book.upper
-        protection, last = book.terms.limit_protection, self.simulator.last_price(book)
+        lower, upper = self._permitted(book)
+        protection, last = book.terms.protection, self.simulator.last_price(book)
         if protection is not None and last and order.price and not order.trigger_price:
-            lower, upper = protection(last)
+            lower, upper = protection.range(last)
         for name, price in (("price", order.price), ("trigger_price", order.trigger_price)):
             if price and not lower <= price <= upper:
                 return band_refusal(name, price, lower, upper)
@@ -343,6 +381,7 @@ class BrokerService:
         if refusal is None:
             position = book.positions.get(order.product) or book.position(order.product)
             self.portfolio.reserve(order, position, self._needed)
+            self.simulator.note_margin()
         return refusal
 
     def _unaffordable(self, order: Order, book: Book, quantity: int) -> Refusal | None:
@@ -370,7 +409,7 @@ class BrokerService:
                     OPENALGO,
                 )
         self._needed = needed = portfolio.requirement(position, order.action, quantity, price)
-        if needed and needed > portfolio.available_units:
+        if needed and needed > portfolio.available_units and not self._tolerated(book, needed):
             missing = needed - portfolio.available_units
             return Refusal(
                 f"Insufficient funds. Required: ₹{to_rupees(needed):.2f}, Available: "
@@ -379,6 +418,16 @@ class BrokerService:
                 BROKER if self._live else OPENALGO,
             )
         return None
+
+    def _tolerated(self, book: Book, needed: int) -> bool:
+        """Whether an order short of funds may go all the same: the margin of derivatives is not
+        known to the rupee, so a small shortfall is counted, not refused."""
+        policy = self.rulebook.policy or default_policy(book.instrument)
+        if not self._live and self.rulebook.policy is None:
+            return False
+        verdict = shortfall_allowed(policy, needed, self.portfolio.available_units)
+        self.margin_warnings += verdict == "warned"
+        return verdict != "refused"
 
     def _refused_change(self, order: Order, book: Book, change: Change) -> Refusal | None:
         """Check a changed order as a new one of its kind would be (S1, S2)."""
@@ -418,6 +467,25 @@ class BrokerService:
         if order.trigger_price and off_grid(order.trigger_price, tick):
             return tick_refusal("trigger_price", order.trigger_price, tick)
         return None
+
+    def _permitted(self, book: Book) -> tuple[float, float]:
+        """The price band as it is now: what trades of the session prove, a flexible one has given
+        way to, and of an uncertain one only the widest is known."""
+        band = book.terms.band
+        if band is None or (band.certain and not band.steps):
+            return book.lower, book.upper
+        low, high = self.engine.session_extremes(book)
+        if not low:
+            return book.lower, book.upper
+        if band.steps:
+            band = band.flexed(low, high)
+        return min(band.lower, low) - GRID_NOISE, max(band.upper, high) + GRID_NOISE
+
+    def _lot_refusal(self, quantity: int, lot: int) -> Refusal:
+        """A quantity that is no multiple of the lot; the first one names the other settings."""
+        self.lot_refusals += 1
+        remedy = self.rulebook.lots.remedy if self.lot_refusals == 1 else ""
+        return lot_refusal(quantity, lot, remedy, BROKER if self._live else OPENALGO)
 
     def _wrong_side(self, order: Order, book: Book) -> Refusal | None:
         """Trigger against the last price, and an SL's limit against its trigger (P4)."""

@@ -10,7 +10,7 @@ from tapeback.broker.replies import Reply
 from tapeback.broker.rules import OPENALGO
 from tapeback.broker.service import BrokerService
 from tapeback.core.portfolio import Portfolio, PositionKey, book_execution
-from tapeback.market.sessions import session_of
+from tapeback.market.calendar import calendar_of
 from tapeback.models.fill import Fill
 from tapeback.models.order import Order
 from tapeback.models.position import Position
@@ -81,9 +81,7 @@ class SessionBook:
         self._read_fills()
         traded = {(fill.symbol, fill.exchange, fill.product) for fill in self._fills}
         shown = [p for p in self._service.positions() if p.day_quantity or _key(p) in traded]
-        return [
-            self._of_today(p) if p.overnight else (p, self.realised_today(p)) for p in shown
-        ]
+        return [self._of_today(p) if p.overnight else (p, self.realised_today(p)) for p in shown]
 
     def holdings(self) -> list[tuple[Position, int]]:
         """CNC positions of earlier dates at last prices, each with the shares still held."""
@@ -157,9 +155,9 @@ class SessionBook:
             return True
         if order.ended_ts and order.ended_ts < start:
             return False
-        return not self._sandbox or (
-            order.placed_ts >= session_of(day_number(order.placed_ts), order.exchange)[1]
-        )
+        day = day_number(order.placed_ts)
+        _, closes = calendar_of(order.exchange).hours(day, order.symbol)
+        return not self._sandbox or order.placed_ts >= closes
 
     def _render(self, order: Order) -> Reply:
         price = order.price

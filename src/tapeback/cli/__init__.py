@@ -14,6 +14,8 @@ _COMMANDS = {
     "run": "tapeback.cli.run",
     "strategies": "tapeback.cli.strategies",
     "config": "tapeback.cli.config",
+    "calendar": "tapeback.cli.calendar",
+    "charges": "tapeback.cli.charges",
     "init": "tapeback.cli.init",
 }
 

@@ -13,13 +13,14 @@ from tapeback.core.portfolio import Portfolio
 from tapeback.core.rules import ExecutionRules
 from tapeback.market import timeframes
 from tapeback.market.candles import Candles
-from tapeback.market.margin import leverage_of
+from tapeback.market.price_bands import locked
 from tapeback.market.rulebook import Charge, Rulebook, SessionTerms
 from tapeback.models.candle import Candle
 from tapeback.models.instrument import Instrument
 from tapeback.models.order import Order
 from tapeback.models.position import Position
 from tapeback.utils.clock import MINUTE_NS, day_number, midnight
+from tapeback.utils.money import RUPEE
 
 _STALE_LIMIT = 64
 UNKNOWN = -1.0
@@ -73,9 +74,9 @@ class Book:
         "hit_low",
         "instrument",
         "intraday",
+        "last_close",
         "leader",
         "leg",
-        "leverage",
         "limit_slack",
         "locked",
         "lot",
@@ -87,12 +88,11 @@ class Book:
         "opposed",
         "parked",
         "participation",
+        "plain",
         "points",
         "portfolio",
         "positions",
         "price",
-        "protected",
-        "reducing_only",
         "rising",
         "rulebook",
         "session_opens",
@@ -132,10 +132,10 @@ class Book:
         self.locked = ""
         self.floor = 0.0
         self.ceiling = inf
+        self.last_close = 0.0
         self.gate_low = -inf
         self.gate_high = inf
         self.through = rules.limit_fill == "through"
-        self.leverage = rules.leverage
         self.net = 0
         self.stale = 0
         self.has_volume = candles.has_volume
@@ -165,12 +165,10 @@ class Book:
         """The position in a product, flat at first."""
         found = self.positions.get(product)
         if found is None:
-            key = self.instrument
-            times = self.leverage.get(product) or leverage_of(key, product)
-            whole = int(times) if times == int(times) else times
-            found = self.portfolio.position(key.symbol, key.exchange, product, whole)
+            instrument = self.instrument
+            found = self.portfolio.position(instrument.symbol, instrument.exchange, product)
             self.positions[product] = found
-            self.charges[product] = self.rulebook.charge(key, product, self.terms.day)
+            self._enter_terms(found)
         return found
 
     # Resting orders ------------------------------------------------------------------------
@@ -283,8 +281,10 @@ class Book:
     def new_session(self, ts: int) -> None:
         """Take up the rules of the day whose first bar begins at `ts`."""
         self.session_opens = ts
-        last = self.candle.close if self.candle is not None else 0.0
-        self.adopt(self.rulebook.session(self.instrument, day_number(ts), last))
+        self.last_close = self.candle.close if self.candle is not None else 0.0
+        spot = self._spot() / RUPEE
+        day = day_number(ts)
+        self.adopt(self.rulebook.session(self.instrument, day, self.last_close, spot))
 
     def adopt(self, terms: SessionTerms) -> None:
         """Trade under the terms of a day."""
@@ -293,18 +293,37 @@ class Book:
         self.start_shift = 0 if self.intraday else terms.opens - midnight(terms.day)
         self.floor = terms.lower_lock
         self.ceiling = terms.upper_lock
-        self.lot = terms.lot_size
-        self.most = terms.freeze or inf
-        self.lower = terms.lower
-        self.upper = terms.upper
-        self.reducing_only = terms.banned
-        self.protected = terms.limit_protection is not None
+        self.lot = terms.lot.traded
+        self.most = terms.largest_order or inf
+        band, broker = terms.band, terms.broker
+        self.lower = 0.0 if band is None else band.lower - GRID_NOISE
+        self.upper = inf if band is None else band.upper + GRID_NOISE
+        self.plain = (
+            not terms.banned
+            and terms.protection is None
+            and terms.lot.shown == terms.lot.traded
+            and (broker is None or broker.market == "accept")
+        )
         self.tick = tick = terms.tick_size
         self.limit_slack = tick if self.through else 0.0
         self.frictions.set_tick(tick)
-        charge = self.rulebook.charge
-        for product in self.positions:
-            self.charges[product] = charge(self.instrument, product, terms.day)
+        for position in self.positions.values():
+            self._enter_terms(position)
+
+    def _enter_terms(self, position: Position) -> None:
+        """Let a position pay the charges and block the margin of the day."""
+        instrument, product, day = self.instrument, position.product, self.terms.day
+        self.charges[product] = self.rulebook.rates(instrument, product, day).cost
+        if self.portfolio.margined:
+            terms = self.rulebook.margin_terms(instrument, product, day)
+            self.portfolio.adopt(position, terms, instrument, self._spot)
+
+    def _spot(self) -> int:
+        """Last price of what the instrument derives from, money units; 0 where it is unknown."""
+        leader = self.leader
+        if leader is None or leader.instrument.kind == "option" or leader.candle is None:
+            return 0
+        return round(leader.candle.close * RUPEE)
 
     def open_bar(self, candle: Candle, end: int) -> int:
         """Let a bar begin that ends at `end`, ns UTC; when it begins."""
@@ -327,9 +346,10 @@ class Book:
     def _locked_side(self, price: float) -> str:
         """Which side finds nobody to trade with in a bar of one price: buyers at the upper band,
         sellers at the lower (S7)."""
-        if price >= self.ceiling:
-            return "BUY"
-        return "SELL" if price <= self.floor else ""
+        if self.floor < price < self.ceiling:
+            return ""
+        side = locked(price, price, self.terms.band, self.last_close)
+        return "" if side is None else "BUY" if side == "upper" else "SELL"
 
     def choose_path(self, mode: str) -> None:
         """Fix the order of the extremes of the bar being walked (T3, T3b)."""

@@ -24,7 +24,6 @@ from tapeback.core.timeline import EventQueue, Moment
 from tapeback.errors import DataError
 from tapeback.market import timeframes
 from tapeback.market.candles import Candles
-from tapeback.market.instruments import instrument_of
 from tapeback.market.rulebook import NEVER, Rulebook
 from tapeback.models.candle import Candle
 from tapeback.models.fill import FillColumns
@@ -92,6 +91,7 @@ class BacktestEngine:
     ) -> None:
         self.series = tuple(series)
         self.rules = rules
+        self.rulebook = rulebook
         self.portfolio = portfolio
         self.simulator = OrderSimulator(rules, portfolio)
         self.simulator.on_fault = self._fault
@@ -107,7 +107,7 @@ class BacktestEngine:
         self._finest = finest(self.series)
         for k in self._finest:
             candles = self.series[k]
-            instrument = instrument_of(candles.symbol, candles.exchange)
+            instrument = rulebook.instrument(candles.symbol, candles.exchange)
             book = Book(instrument, candles, rules, portfolio, rulebook)
             self.simulator.add_book(book)
         set_leaders(list(self.simulator.books.values()))
@@ -168,6 +168,15 @@ class BacktestEngine:
         """All bars of an instrument that are closed by now."""
         candles, closed = self._closed_series(symbol, exchange, timeframe)
         return candles[:closed]
+
+    def session_extremes(self, book: Book) -> tuple[float, float]:
+        """Lowest and highest price of the session's closed bars, 0.0 before the first."""
+        candles = book.candles
+        first = int(np.searchsorted(candles.starts, book.session_opens))
+        last = self._closed(candles)
+        if first >= last:
+            return 0.0, 0.0
+        return float(candles.low[first:last].min()), float(candles.high[first:last].max())
 
     # Loops ---------------------------------------------------------------------------------
 

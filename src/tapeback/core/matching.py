@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from array import array
 from collections import deque
 from collections.abc import Callable
 
@@ -39,10 +40,15 @@ class Matching(ABC):
         self.walking = False
         self.ambiguous: list[tuple[int, str]] = []
         self.touch_misses = 0
+        self.left_resting = 0
+        self.margin_ts = array("q")
+        self.margin_units = array("q")
         self.changes = 0
         self.shortfalls: dict[int, int] = {}
         self._margined = portfolio.margined
         self._placed = self.orders.rows
+        self._add_margin_ts = self.margin_ts.append
+        self._add_margin = self.margin_units.append
         self._add_ts = ledger.ts.append
         self._add_signed = ledger.signed.append
         self._add_price = ledger.price.append
@@ -97,6 +103,12 @@ class Matching(ABC):
         """Give back the margin that `quantity` of an order blocked."""
         if self._margined and not order.parent:
             self.portfolio.release(order, book.position(order.product), quantity)
+            self.note_margin()
+
+    def note_margin(self) -> None:
+        """Log what is blocked from now on."""
+        self._add_margin_ts(self.now)
+        self._add_margin(self.portfolio.blocked_units)
 
     def notify(self, order: Order) -> None:
         """Tell the strategy of an order, now or when its callback is over."""
@@ -173,13 +185,29 @@ class Matching(ABC):
     def fill_market(
         self, book: Book, order: Order, reference: float, rule: str, *, stop: bool
     ) -> None:
-        """Fill all of an order from a price; what exceeds the bar's share of volume is `thin`."""
+        """Fill all of an order from a price; what exceeds the bar's share of volume is `thin`. An
+        order that its broker gave a limit rests there where the price is already beyond."""
+        limit = order.protection
+        if limit and ((reference > limit) if order.action == "BUY" else (reference < limit)):
+            self._leave_resting(book, order)
+            return
         quantity = order.quantity - order.filled_quantity
         share = book.allowance(book.opened)
         over = quantity - int(share) if share < quantity else 0
         parts = self._moved(book, order, reference, quantity, over, stop)
         price = reference if parts is None else parts[0]
+        if limit and parts is not None:
+            price, parts = _within(limit, order, parts)
         self._execute(book, order, quantity, price, reference, parts, rule, over > 0)
+
+    def _leave_resting(self, book: Book, order: Order) -> None:
+        """Let a MARKET order whose price ran away rest at its protection limit."""
+        order.pricetype = "LIMIT"
+        order.price = order.protection
+        self.changes += 1
+        self.left_resting += 1
+        book.rest(order)
+        self.notify(order)
 
     def _trigger(self, book: Book, order: Order, price: float) -> None:
         order.triggered_ts = self.now
@@ -204,11 +232,7 @@ class Matching(ABC):
         parts = self._moved(book, order, reference, quantity, 0, stop)
         price = reference
         if parts is not None:
-            price = parts[0]
-            beyond = price - order.price if order.action == "BUY" else order.price - price
-            if beyond > 0:
-                price = order.price
-                parts = (price, parts[1], parts[2], parts[3], parts[4] - beyond)
+            price, parts = _within(order.price, order, parts)
         self._execute(book, order, quantity, price, reference, parts, rule, False)
 
     def _share(self, book: Book, order: Order) -> int:
@@ -252,8 +276,11 @@ class Matching(ABC):
         position = book.positions.get(product) or book.position(product)
         charges = book.charges[product](signed > 0, value, order.turnover)
         portfolio.settle(order, position, signed, units, charges)
-        if portfolio.available_units < 0 and self._margined:
-            self._note_shortfall(portfolio.available_units)
+        if self._margined:
+            self._add_margin_ts(now)
+            self._add_margin(portfolio.blocked_units)
+            if portfolio.available_units < 0:
+                self._note_shortfall(portfolio.available_units)
         filled = order.filled_quantity
         total = filled + quantity
         book.net += signed
@@ -368,3 +395,12 @@ class Matching(ABC):
         mark = (book.start, book.instrument.symbol)
         if not self.ambiguous or self.ambiguous[-1] != mark:
             self.ambiguous.append(mark)
+
+
+def _within(limit: float, order: Order, parts: Parts) -> tuple[float, Parts]:
+    """A price and its parts, cut at a limit that it may not pass."""
+    price = parts[0]
+    beyond = price - limit if order.action == "BUY" else limit - price
+    if beyond <= 0:
+        return price, parts
+    return limit, (limit, parts[1], parts[2], parts[3], parts[4] - beyond)

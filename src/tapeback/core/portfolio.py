@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
+from tapeback.core.margins import MarginGroup
+from tapeback.market.margin import MarginTerms, share_of_value
+from tapeback.models.instrument import Instrument
 from tapeback.models.order import Order
 from tapeback.models.position import Position
 from tapeback.utils.money import RUPEE, to_rupees, to_units
@@ -14,14 +19,20 @@ class Portfolio:
     so cash plus positions at their marks is equity at every moment.
 
     `available_units` is what new orders may use: the money paid in and earned, less charges, less
-    the margin of positions (their cost over the product's leverage) and of resting orders.
+    the margin of positions and of resting orders (`blocked_units`), less `held_back`, which is of
+    sales that have not settled. `groups` are the positions that are margined together, by
+    (underlying, exchange, product); the others block a share of their cost.
     """
 
     def __init__(self, initial_cash: float, *, margined: bool) -> None:
         self.initial = to_units(initial_cash)
         self.cash_units = self.initial
         self.available_units = self.initial
+        self.blocked_units = 0
+        self.held_back = 0
         self.margined = margined
+        self.groups: dict[PositionKey, MarginGroup] = {}
+        self._group_of: dict[PositionKey, MarginGroup] = {}
         self.positions: dict[PositionKey, Position] = {}
 
     @property
@@ -35,13 +46,54 @@ class Portfolio:
         the cash."""
         return to_rupees(self.available_units) if self.margined else self.cash
 
-    def position(self, symbol: str, exchange: str, product: str, leverage: float = 1) -> Position:
-        """The position of that key, made flat with this leverage when there is none yet."""
+    def position(self, symbol: str, exchange: str, product: str) -> Position:
+        """The position of that key, made flat when there is none yet."""
         key = (symbol, exchange, product)
         found = self.positions.get(key)
         if found is None:
-            found = self.positions[key] = Position(symbol, exchange, product, leverage=leverage)
+            found = self.positions[key] = Position(symbol, exchange, product)
         return found
+
+    def adopt(
+        self,
+        position: Position,
+        terms: MarginTerms,
+        instrument: Instrument,
+        spot: Callable[[], int],
+    ) -> None:
+        """Margin a position by the terms of a session; a future or an option, whose margin is
+        scanned, together with the others on its underlying, whose last price `spot` gives."""
+        share = share_of_value(terms, instrument)
+        position.grouped = share is None
+        if share is None:
+            key = (instrument.underlying, instrument.exchange, position.product)
+            group = self.groups.get(key)
+            if group is None:
+                group = self.groups[key] = MarginGroup(spot)
+            self._group_of[position.symbol, position.exchange, position.product] = group
+            freed = group.adopt(position, terms)
+        else:
+            position.part, position.whole = share
+            freed = self._rebook(position)
+        self.available_units += freed
+        self.blocked_units -= freed
+
+    def hold_back(self, units: int) -> None:
+        """Keep the proceeds of a sale from new orders until the session is over."""
+        self.held_back += units
+        self.available_units -= units
+
+    def settle_sales(self) -> None:
+        """Let new orders use what was held back."""
+        self.available_units += self.held_back
+        self.held_back = 0
+
+    def mark_to_market(self, position: Position, price: int) -> None:
+        """Settle what a future gained or lost by `price` money units a unit, since it was settled
+        last. Equity does not change: the funds for new orders do."""
+        gained = position.quantity * price - position.cost - position.settled
+        position.settled += gained
+        self.available_units += gained
 
     def settle(
         self, order: Order, position: Position, signed: int, price: int, charges: int
@@ -51,10 +103,9 @@ class Portfolio:
         self.cash_units -= signed * price + charges
         profit = book_execution(position, signed, price)
         if self.margined:
-            leverage, cost = position.leverage, position.cost
-            blocked = abs(cost) if leverage == 1 else int(-(-abs(cost) // leverage))
-            freed = position.margin - blocked
-            position.margin = blocked
+            freed = self._rebook(position)
+            if position.settled:
+                profit -= self._settled_share(position, signed)
             if not order.parent:
                 if signed > 0:
                     position.resting_buys -= signed
@@ -67,7 +118,31 @@ class Portfolio:
                         reserved = reserved * abs(signed) // remaining
                     order.reserved -= reserved
                     freed += reserved
+            self.blocked_units -= freed
             self.available_units += profit - charges + freed
+
+    def _rebook(self, position: Position) -> int:
+        """Work out anew what a position blocks; by how much less that is."""
+        if position.grouped:
+            group = self._group_of[position.symbol, position.exchange, position.product]
+            return group.rebook(position)
+        cost = position.cost
+        blocked = abs(cost)
+        if position.part != position.whole:
+            blocked = -(-blocked * position.part // position.whole)
+        freed = position.margin - blocked
+        position.margin = blocked
+        return freed
+
+    def _settled_share(self, position: Position, signed: int) -> int:
+        """What was paid out daily of a future's profit that an execution has now taken."""
+        held = position.quantity - signed
+        if held * signed >= 0:
+            return 0
+        closed = min(abs(signed), abs(held))
+        share = position.settled * closed // abs(held)
+        position.settled -= share
+        return share
 
     def post(self, units: int) -> None:
         """Book money that no execution moves; positive is the account's gain."""
@@ -87,13 +162,20 @@ class Portfolio:
         excess = quantity - free if free > 0 else quantity
         if excess <= 0:
             return 0
-        value, leverage = excess * round(price * RUPEE), position.leverage
-        return value if leverage == 1 else int(-(-value // leverage))
+        units = round(price * RUPEE)
+        if position.grouped:
+            group = self._group_of[position.symbol, position.exchange, position.product]
+            return max(0, group.additional(position, excess if action == "BUY" else -excess, units))
+        value = excess * units
+        if position.part == position.whole:
+            return value
+        return -(-value * position.part // position.whole)
 
     def reserve(self, order: Order, position: Position, units: int) -> None:
         """Block a known margin for an order under way and count what is left of its quantity."""
         order.reserved = units
         self.available_units -= units
+        self.blocked_units += units
         quantity = order.quantity - order.filled_quantity
         if order.action == "BUY":
             position.resting_buys += quantity
@@ -106,6 +188,7 @@ class Portfolio:
         units = order.reserved if quantity == remaining else order.reserved * quantity // remaining
         order.reserved -= units
         self.available_units += units
+        self.blocked_units -= units
         if order.action == "BUY":
             position.resting_buys -= quantity
         else:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Literal
 
 FILL_RULES = 1
@@ -22,7 +22,7 @@ class ExecutionRules:
 
     `participation` is a share of a bar's volume, `None` for no cap and `auto` for 25 % up to
     one-minute bars and 10 % above. `slippage_bps` and `slippage_ticks` replace the slippage table
-    when set. `latency` is in ns. `leverage` divides the margin of a product.
+    when set. `latency` is in ns.
     """
 
     fidelity: Fidelity = "live"
@@ -38,7 +38,6 @@ class ExecutionRules:
     latency: int = 0
     continue_on_error: bool = False
     close_at_end: bool = False
-    leverage: dict[str, float] = field(default_factory=dict)
 
     @property
     def exchange_rules(self) -> bool:

@@ -8,8 +8,8 @@ from typing import NamedTuple
 import numpy as np
 
 from tapeback.market import timeframes
+from tapeback.market.calendar import days_of
 from tapeback.market.candles import Candles
-from tapeback.market.sessions import days_of
 from tapeback.utils.clock import DAY_NS, midnight
 
 

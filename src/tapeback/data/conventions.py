@@ -9,9 +9,10 @@ import numpy.typing as npt
 from tapeback.data.headers import Label
 from tapeback.errors import DataFormatError
 from tapeback.market import timeframes
-from tapeback.market.sessions import days_of, session_minutes
+from tapeback.market.calendar import calendar_of, days_of
+from tapeback.market.hours import Clocks
 from tapeback.models.finding import Finding
-from tapeback.utils.clock import DAY_NS, IST_OFFSET_NS, MINUTE_NS, SECOND_NS, to_ist
+from tapeback.utils.clock import DAY_NS, IST_OFFSET_NS, SECOND_NS, to_ist
 
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
@@ -60,34 +61,42 @@ def _no_timeframe(apart: str, where: str) -> DataFormatError:
 
 
 def is_utc(wall: Ints, exchange: str) -> bool:
-    """Whether unzoned stamps make sense as UTC only: read so they fall inside regular hours,
+    """Whether unzoned stamps make sense as UTC only: read so they fall inside session hours,
     read as Indian time they do not."""
     as_ist, as_utc = _inside(wall, exchange), _inside(wall + IST_OFFSET_NS, exchange)
     return as_utc >= 0.95 and as_ist < 0.75
 
 
 def _inside(wall: Ints, exchange: str) -> float:
-    opens, closes = session_minutes(exchange)
-    clock = wall % DAY_NS
-    return float(np.mean((clock >= opens * MINUTE_NS) & (clock <= closes * MINUTE_NS)))
+    days, clock = np.divmod(wall, DAY_NS)
+    hours = _hours(days, exchange)
+    return float(np.mean((clock >= hours.opens) & (clock <= hours.closes)))
 
 
-def recognise_label(ts: Ints, timeframe: str, exchange: str) -> tuple[Label, Finding | None]:
+def _hours(days: Ints, exchange: str, symbol: str = "") -> Clocks:
+    """The session's clocks on each of many days, which may repeat."""
+    unique, places = np.unique(days, return_inverse=True)
+    return Clocks(*(column[places] for column in calendar_of(exchange).clocks(unique, symbol)))
+
+
+def recognise_label(
+    ts: Ints, timeframe: str, exchange: str, symbol: str = ""
+) -> tuple[Label, Finding | None]:
     """Which end of its bar each stamp (ns UTC, any order) marks, judged by the first and last
-    stamps of the sessions' regular hours; a finding when they fit neither."""
+    stamps within the sessions; a finding when they fit neither."""
     stamps = np.unique(ts)
-    opens, closes = (minutes * MINUTE_NS for minutes in session_minutes(exchange))
+    days, clock = np.divmod(stamps + IST_OFFSET_NS, DAY_NS)
+    opens, closes, _ = _hours(days, exchange, symbol)
     length = timeframes.duration(timeframe)
-    clock = (stamps + IST_OFFSET_NS) % DAY_NS
     regular = (clock >= opens) & (clock <= closes)
-    stamps, clock = stamps[regular], clock[regular]
-    if not len(stamps):
-        return "open", _unclear("no bar lies in regular hours", ts)
-    firsts = np.flatnonzero(np.diff(days_of(stamps), prepend=-1))
-    lasts = np.append(firsts[1:], len(stamps)) - 1
-    if np.count_nonzero(clock[firsts] == opens) * 2 > len(firsts):
+    days, clock, opens, closes = (column[regular] for column in (days, clock, opens, closes))
+    if not len(clock):
+        return "open", _unclear("no bar lies in session hours", ts)
+    firsts = np.flatnonzero(np.diff(days, prepend=-1))
+    lasts = np.append(firsts[1:], len(clock)) - 1
+    if np.count_nonzero(clock[firsts] == opens[firsts]) * 2 > len(firsts):
         return "open", None
-    closed = (clock[firsts] == opens + length) & (clock[lasts] == closes)
+    closed = (clock[firsts] == opens[firsts] + length) & (clock[lasts] == closes[lasts])
     if np.count_nonzero(closed) * 2 > len(firsts):
         return "close", None
     return "open", _unclear("most sessions start at neither the open nor one bar later", ts)
@@ -102,13 +111,14 @@ def _unclear(why: str, ts: Ints) -> Finding:
     )
 
 
-def open_labels(ts: Ints, timeframe: str, exchange: str) -> Ints:
+def open_labels(ts: Ints, timeframe: str, exchange: str, symbol: str = "") -> Ints:
     """Open times of bars that are stamped with their close (ns UTC). The last bar of a session
     may be shorter than the others."""
-    opens, closes = (minutes * MINUTE_NS for minutes in session_minutes(exchange))
+    days, clock = np.divmod(ts + IST_OFFSET_NS, DAY_NS)
+    opens, continuous, closes = _hours(days, exchange, symbol)
     length = timeframes.duration(timeframe)
-    clock = (ts + IST_OFFSET_NS) % DAY_NS
-    return ts - np.where(clock == closes, (closes - opens - 1) % length + 1, length)
+    last = (clock == continuous) | (clock == closes)
+    return ts - np.where(last, (clock - opens - 1) % length + 1, length)
 
 
 def restore_float32(prices: list[Floats]) -> tuple[list[Floats], Finding | None]:

@@ -26,9 +26,9 @@ from tapeback.data.stamps import NO_STAMP, to_utc
 from tapeback.data.tables import Table, read_table
 from tapeback.errors import DataError, DataFormatError, DataNotFoundError, did_you_mean
 from tapeback.market import timeframes
+from tapeback.market.calendar import days_of
 from tapeback.market.candles import Candles
 from tapeback.market.cleaning import clean
-from tapeback.market.sessions import days_of
 from tapeback.models.candle import Series
 from tapeback.models.finding import Finding, Origin
 from tapeback.utils.clock import DAY_NS, IST_OFFSET_NS, to_ist
@@ -175,8 +175,9 @@ class _Rows:
             return "open"
         label = self._label(timeframe, option, self.ts[known])
         if label == "close":
-            opened = open_labels(self.ts, timeframe, self.request.exchange)
-            self.ts = np.where(known, opened, NO_STAMP)
+            self.ts[known] = open_labels(
+                self.ts[known], timeframe, self.request.exchange, self.request.symbol
+            )
             self._note(
                 Finding(
                     code="close-labels",
@@ -277,7 +278,7 @@ class _Rows:
             Finding(
                 code="read-as-utc",
                 severity="warning",
-                message="the stamps name no zone, lie outside regular hours as Indian time and "
+                message="the stamps name no zone, lie outside session hours as Indian time and "
                 "inside as UTC, and are read as UTC",
                 count=len(known),
                 where=table.place(0),
@@ -292,7 +293,8 @@ class _Rows:
         stated = {table.label for table in self.tables}
         if len(stated) == 1 and (label := stated.pop()) is not None:
             return label
-        label, finding = recognise_label(ts, timeframe, self.request.exchange)
+        request = self.request
+        label, finding = recognise_label(ts, timeframe, request.exchange, request.symbol)
         self._note(finding)
         return label
 

@@ -1,19 +1,25 @@
-"""What is odd about candles, seen against the regular sessions of their exchange."""
+"""What is odd about candles, seen against the sessions of their exchange."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import date, timedelta
 
 import msgspec
 import numpy as np
 import numpy.typing as npt
 
 from tapeback.market import timeframes
+from tapeback.market.calendar import calendar_of
 from tapeback.market.candles import Candles
-from tapeback.market.sessions import is_weekday, session_minutes, trading_days
-from tapeback.models.finding import Finding
-from tapeback.utils.clock import DAY_NS, IST_OFFSET_NS, MINUTE_NS, to_ist
+from tapeback.models.finding import Finding, Severity
+from tapeback.utils.clock import (
+    DAY_NS,
+    IST_OFFSET_NS,
+    date_of_day,
+    day_number,
+    midnight,
+    to_ist,
+)
 
 Ints = npt.NDArray[np.int64]
 Mask = npt.NDArray[np.bool_]
@@ -27,14 +33,14 @@ _FULL_SESSION = 0.75
 def inspect(candles: Candles) -> tuple[Finding, ...]:
     """Findings about sessions, hours, holes, frozen prices, jumps and volume; nothing is changed.
 
-    Weekdays without bars are named, holidays among them: only a calendar can tell these apart.
-    Weeks and months are inspected for jumps alone.
+    Sessions without bars are named, and bars on dates that the calendar calls closed. Weeks and
+    months are inspected for jumps alone.
     """
     if not len(candles):
         return ()
     findings = [_jumps(candles), _volume(candles)]
     if timeframes.duration(candles.timeframe) <= DAY_NS:
-        findings += [_missing_sessions(candles), _weekend_sessions(candles)]
+        findings += [*_missing_sessions(candles), _closed_days(candles)]
     if timeframes.is_intraday(candles.timeframe):
         clock = _Clock(candles)
         findings += [*clock.findings(), _frozen_tails(candles, clock)]
@@ -42,11 +48,11 @@ def inspect(candles: Candles) -> tuple[Finding, ...]:
 
 
 def drop_frozen_tails(candles: Candles) -> tuple[Candles, tuple[Finding, ...]]:
-    """`candles` without the bars that a feed went on printing after the regular close: at least
+    """`candles` without the bars that a feed went on printing after the session's close: at least
     30 at the end of a date, all of one price and without volume. The date's other bars after the
     close go with them when nine in ten of all these did not move (a closing print lies among
-    them); else they are a session of their own and stay. A date without any bar in regular hours
-    is left alone."""
+    them); else they are a session of their own and stay. A date without any bar in its session's
+    hours is left alone."""
     if not timeframes.is_intraday(candles.timeframe) or not len(candles):
         return candles, ()
     clock = _Clock(candles)
@@ -83,27 +89,59 @@ def with_findings(candles: Candles, findings: tuple[Finding, ...]) -> Candles:
 
 
 class _Clock:
-    """Where the bars of an intraday series stand in the regular hours of their dates."""
+    """Where the bars of an intraday series stand in the sessions of their dates.
+
+    `slot` is the place of a bar on the grid that counts from its date's open, without the places
+    that lie in a pause; `expected` is how many of them the date's continuous market has.
+    """
 
     def __init__(self, candles: Candles) -> None:
         self.candles = candles
-        opens, closes = session_minutes(candles.exchange)
-        self.hours = f"{opens // 60:02}:{opens % 60:02}-{closes // 60:02}:{closes % 60:02}"
-        self.length = timeframes.duration(candles.timeframe)
-        self.since_open = candles.ts + IST_OFFSET_NS - candles.days * DAY_NS - opens * MINUTE_NS
-        self.span = (closes - opens) * MINUTE_NS
-        self.expected = -(-self.span // self.length)
-        self.after = self.since_open >= self.span
-        self.regular = (self.since_open >= 0) & ~self.after
+        self.length = length = timeframes.duration(candles.timeframe)
         self.firsts = candles.session_firsts
         self.sizes = np.diff(self.firsts, append=len(candles))
+        clocks = candles.clocks
+        opens, continuous, closes = (np.repeat(column, self.sizes) for column in clocks)
+        clock = candles.ts + IST_OFFSET_NS - candles.days * DAY_NS
+        self.since_open = clock - opens
+        self.after = clock >= closes
+        self.inside = (self.since_open >= 0) & ~self.after
+        self.regular = self.inside & (clock < continuous)
+        self.expected = -(-(clocks.continuous - clocks.opens) // length)
+        self.slot = np.clip(self.since_open // length, -1, np.repeat(self.expected, self.sizes))
+        self._leave_out_pauses()
         self.counts = np.add.reduceat(self.regular, self.firsts, dtype=np.int64)
         self.on_regular_date = np.repeat(self.counts > 0, self.sizes)
+
+    def _leave_out_pauses(self) -> None:
+        candles, length = self.candles, self.length
+        days = candles.days[self.firsts]
+        calendar = calendar_of(candles.exchange)
+        pauses = calendar.breaks(int(days[0]), int(days[-1]), candles.symbol)
+        # From the last pause of a date to its first, so that each sees the grid as it is.
+        for begins, ends in reversed(pauses):
+            day = day_number(begins)
+            at = int(np.searchsorted(days, day))
+            if days[at] != day:
+                continue
+            opens = midnight(day) + int(candles.clocks.opens[at])
+            # The first place that begins in the pause, and the first one that ends after it.
+            first, last = -(-(begins - opens) // length), (ends - opens) // length
+            bars = slice(int(self.firsts[at]), int(self.firsts[at] + self.sizes[at]))
+            slot = self.slot[bars]
+            idle = (candles.ts[bars] >= begins) & (slot < last)
+            self.inside[bars] &= ~idle
+            self.regular[bars] &= ~idle
+            left_out = max(0, last - first)
+            self.expected[at] -= left_out
+            self.slot[bars] = np.where(
+                idle, np.minimum(slot, first - 1), slot - np.where(slot < last, 0, left_out)
+            )
 
     def findings(self) -> Iterator[Finding | None]:
         timeframe = self.candles.timeframe
         off_grid = self.regular & (self.since_open % self.length != 0)
-        yield self._marked("outside-hours", ~self.regular, f"outside regular hours ({self.hours})")
+        yield self._marked("outside-hours", ~self.inside, "outside the hours of their session")
         yield self._marked("off-grid", off_grid, f"off the session's {timeframe} grid")
         yield self._holes()
         yield self._short_sessions()
@@ -122,8 +160,7 @@ class _Clock:
 
     def _holes(self) -> Finding | None:
         """Slots of the grid without a bar between the first and the last bar of a date."""
-        slots = np.clip(self.since_open // self.length, -1, self.expected)
-        missing = np.maximum(np.diff(slots) - 1, 0)
+        missing = np.maximum(np.diff(self.slot) - 1, 0)
         missing[self.firsts[1:] - 1] = 0
         missing[~self.on_regular_date[1:]] = 0
         total = int(missing.sum())
@@ -148,39 +185,59 @@ class _Clock:
         return Finding(
             code="short-session",
             severity="warning",
-            message=f"{_plural(len(days), 'session')} with less than three quarters of the "
-            f"{self.expected} bars of a regular one: {_dates(days)}",
+            message=f"{_plural(len(days), 'session')} with less than three quarters of the bars "
+            f"that its hours have room for: {_dates(days)}",
             count=len(days),
             where=_moment(self.candles, int(self.firsts[np.argmax(short)])),
         )
 
 
-def _missing_sessions(candles: Candles) -> Finding | None:
-    expected = trading_days(int(candles.days[0]), int(candles.days[-1]))
+def _missing_sessions(candles: Candles) -> Iterator[Finding | None]:
+    calendar = calendar_of(candles.exchange)
+    first, last = int(candles.days[0]), int(candles.days[-1])
+    expected = calendar.trading_days(first, last, candles.symbol)
     missing = np.setdiff1d(expected, candles.days)
-    if not len(missing):
-        return None
-    return Finding(
-        code="missing-session",
-        severity="note",
-        message=f"{_plural(len(missing), 'weekday')} without bars (holidays included): "
-        f"{_dates(missing)}",
-        count=len(missing),
-        where=f"{_date(int(missing[0]))}",
+    projected = (calendar.projected(day, candles.symbol) for day in missing.tolist())
+    beyond = np.fromiter(projected, np.bool_, len(missing))
+    yield _absent(missing[~beyond], "warning", "session", "without bars")
+    yield _absent(
+        missing[beyond],
+        "note",
+        "weekday",
+        "without bars in years whose holidays the calendar does not know",
     )
 
 
-def _weekend_sessions(candles: Candles) -> Finding | None:
-    days = np.unique(candles.days)
-    weekend = days[[not is_weekday(int(day)) for day in days]]
-    if not len(weekend):
+def _absent(days: Ints, severity: Severity, noun: str, what: str) -> Finding | None:
+    if not len(days):
         return None
     return Finding(
-        code="weekend-session",
-        severity="note",
-        message=f"{_plural(len(weekend), 'session')} on a Saturday or Sunday: {_dates(weekend)}",
-        count=len(weekend),
-        where=f"{_date(int(weekend[0]))}",
+        code="missing-session",
+        severity=severity,
+        message=f"{_plural(len(days), noun)} {what}: {_dates(days)}",
+        count=len(days),
+        where=f"{date_of_day(int(days[0]))}",
+    )
+
+
+def _closed_days(candles: Candles) -> Finding | None:
+    """Dates with bars on which the exchange had no session; the bars prove it wrong, or are."""
+    calendar = calendar_of(candles.exchange)
+    first, last = int(candles.days[0]), int(candles.days[-1])
+    days = np.setdiff1d(candles.days, calendar.trading_days(first, last, candles.symbol))
+    if not len(days):
+        return None
+    named = []
+    for day in days[:_NAMED_DATES].tolist():
+        closing = calendar.closed_because(day, candles.symbol)
+        named.append(f"{date_of_day(day)} ({closing.note})" if closing else f"{date_of_day(day)}")
+    return Finding(
+        code="closed-day",
+        severity="warning",
+        message=f"{_plural(len(days), 'date')} with bars although {candles.exchange} was closed: "
+        f"{', '.join(named)}{_more(len(days))}",
+        count=len(days),
+        where=f"{date_of_day(int(days[0]))}",
     )
 
 
@@ -192,7 +249,7 @@ def _jumps(candles: Candles) -> Finding | None:
     if not len(jumps):
         return None
     named = [
-        f"{_date(int(candles.days[firsts[index]]))} ({moves[index]:+.1%})"
+        f"{date_of_day(int(candles.days[firsts[index]]))} ({moves[index]:+.1%})"
         for index in jumps[:_NAMED_DATES]
     ]
     return Finding(
@@ -202,7 +259,7 @@ def _jumps(candles: Candles) -> Finding | None:
         f"next open, as an unadjusted split makes: {', '.join(named)}"
         f"{_more(len(jumps))}",
         count=len(jumps),
-        where=f"{_date(int(candles.days[firsts[jumps[0]]]))}",
+        where=f"{date_of_day(int(candles.days[firsts[jumps[0]]]))}",
     )
 
 
@@ -256,15 +313,13 @@ def _tails(candles: Candles, eligible: Mask) -> Mask:
 def _dates(days: Ints) -> str:
     """Dates by name, the first twenty of them."""
     unique = np.unique(days)
-    return ", ".join(f"{_date(int(day))}" for day in unique[:_NAMED_DATES]) + _more(len(unique))
+    return ", ".join(f"{date_of_day(int(day))}" for day in unique[:_NAMED_DATES]) + _more(
+        len(unique)
+    )
 
 
 def _more(count: int) -> str:
     return f" and {count - _NAMED_DATES} more" if count > _NAMED_DATES else ""
-
-
-def _date(day: int) -> date:
-    return date(1970, 1, 1) + timedelta(days=day)
 
 
 def _moment(candles: Candles, index: int) -> str:

@@ -5,20 +5,21 @@ from __future__ import annotations
 import math
 from datetime import date, timedelta
 from hashlib import sha256
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from tapeback.data.provider import DataRequest
-from tapeback.data.walk import REGIMES, Regime, daily_walk, minute_source
+from tapeback.data.walk import REGIMES, DailyWalk, Regime, daily_walk, minute_source
 from tapeback.errors import DataError, DataNotFoundError, did_you_mean
 from tapeback.market import timeframes
+from tapeback.market.calendar import Session, calendar_of
 from tapeback.market.candles import Candles
-from tapeback.market.sessions import session_minutes, trading_days
 from tapeback.models.candle import Series
 from tapeback.models.finding import Origin
 from tapeback.models.instrument import INDEX_EXCHANGES
-from tapeback.utils.clock import DAY_NS, IST_OFFSET_NS, MINUTE_NS, day_of
+from tapeback.utils.clock import DAY_NS, IST_OFFSET_NS, MINUTE_NS, day_of, midnight
 
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
@@ -38,6 +39,8 @@ _TICK = 0.05
 _TURNOVER = 1e10
 # Prices stay within e^±25 of the initial one, whatever volatility is asked for.
 _FURTHEST = 25.0
+# Minutes in which a closing auction matches, at its end.
+_MATCHING = 5
 
 
 class SyntheticDataProvider:
@@ -53,8 +56,9 @@ class SyntheticDataProvider:
     volatility, in clusters; `jump` has gaps of three to six times the volatility on three mornings
     in a hundred. In the first three a calendar year's volatility is the one asked for.
 
-    Bars are made by the minute, on weekdays in regular hours, and resampled. A night has a
-    quarter of a day's variance; within the session volatility and volume are high at both ends.
+    Bars are made by the minute, in the sessions of the exchange's calendar, and resampled. A night
+    has a quarter of a day's variance; within the session volatility and volume are high at both
+    ends. A closing auction is one bar of one price.
     Prices lie on a grid of 0.05, volume is whole, indices have none, open interest is NaN.
     Without dates the range is the year 2024; with one of them, the year from or up to it.
     """
@@ -117,18 +121,39 @@ class SyntheticDataProvider:
 
     def _minutes(self, symbol: str, exchange: str, days: Ints) -> Candles:
         """The 1m bars of whole sessions."""
-        opens, closes = session_minutes(exchange)
+        calendar = calendar_of(exchange)
         key = int.from_bytes(sha256(f"{symbol}:{exchange}".encode()).digest()[:8], "big")
-        price = self.initial_price or _start_price(symbol, key)
         walk = daily_walk(
             days,
+            calendar,
+            symbol,
             seed=self.seed,
             key=key,
             volatility=self.volatility,
             trend=self.trend,
             regime=self.regime,
         )
-        count = closes - opens
+        alike: dict[_Grid, list[int]] = {}
+        for row, day in enumerate(days.tolist()):
+            session = calendar.session(day, symbol)
+            if session is not None:
+                alike.setdefault(_grid_of(session), []).append(row)
+        series = Series(symbol, exchange, "1m")
+        parts = [
+            self._bars(series, key, days[rows], grid, DailyWalk(*(c[rows] for c in walk)))
+            for grid, rows in alike.items()
+        ]
+        columns = [np.concatenate(column) for column in zip(*parts, strict=True)]
+        order = np.argsort(columns[0])
+        origin = Origin(kind="synthetic", detail=self._parameters())
+        return Candles(series, [column[order] for column in columns], origin)
+
+    def _bars(
+        self, series: Series, key: int, days: Ints, grid: _Grid, walk: DailyWalk
+    ) -> list[npt.NDArray[Any]]:
+        """The columns of sessions that have bars in the same minutes of their days."""
+        price = self.initial_price or _start_price(series.symbol, key)
+        count = len(grid.minutes)
         shape = _session_shape(count)
         normals, uniforms = np.empty((2, len(days), 2, count))
         for row, day in enumerate(days.tolist()):
@@ -140,24 +165,44 @@ class SyntheticDataProvider:
         moves = normals[:, 0] * steps
         # A bridge: the minutes keep their randomness and add up to the day's own return.
         moves += (walk.moves - moves.sum(axis=1))[:, None] * shape
-        columns = _prices(price, walk.opens, moves, steps, uniforms)
+        prices = _prices(price, walk.opens, moves, steps, uniforms)
+        if grid.auction:
+            for column in prices[:3]:
+                column[:, -1] = prices[3][:, -1]
         volume = oi = np.full(len(days) * count, np.nan)
-        if exchange not in INDEX_EXCHANGES:
+        if series.exchange not in INDEX_EXCHANGES:
             mean = _TURNOVER / price if self.volume is None else self.volume
             # The more a minute moves, the busier it is; both factors have the mean 1.
             busy = 0.5 + np.abs(normals[:, 0]) * math.sqrt(math.pi / 8)
             surge = np.exp(0.5 * normals[:, 1] - 0.125)
             volume = np.rint(mean * walk.bustle[:, None] * shape * busy * surge).ravel()
         midnights = days * DAY_NS - IST_OFFSET_NS
-        ts = (midnights[:, None] + np.arange(opens, closes) * MINUTE_NS).ravel()
-        origin = Origin(kind="synthetic", detail=self._parameters())
-        return Candles(Series(symbol, exchange, "1m"), [ts, *columns, volume, oi], origin)
+        ts = (midnights[:, None] + np.array(grid.minutes) * MINUTE_NS).ravel()
+        return [ts, *(column.ravel() for column in prices), volume, oi]
+
+
+class _Grid(NamedTuple):
+    """The minutes after midnight in which a session has bars; the last may be its auction's."""
+
+    minutes: tuple[int, ...]
+    auction: bool
+
+
+def _grid_of(session: Session) -> _Grid:
+    begins = midnight(session.day)
+    minutes: list[int] = []
+    for opens, closes in session.segments:
+        minutes += range((opens - begins) // MINUTE_NS, (closes - begins) // MINUTE_NS)
+    auction = session.closing_auction
+    if auction is not None:
+        minutes.append((auction[1] - begins) // MINUTE_NS - _MATCHING)
+    return _Grid(tuple(minutes), auction is not None)
 
 
 def _prices(
     initial: float, opens: Floats, moves: Floats, steps: Floats, uniforms: Floats
 ) -> list[Floats]:
-    """Open, high, low and close of each minute of each session, as flat columns in rupees.
+    """Open, high, low and close of each minute of each session, one row a session, in rupees.
 
     `opens` are the sessions' opening levels, `moves` and `steps` the minutes' log returns and
     their standard deviations, `uniforms` two numbers in [0, 1) a minute.
@@ -173,7 +218,7 @@ def _prices(
         starts + (moves - reach[:, 1]) / 2,
         ends,
     )
-    opened, high, low, close = (_to_grid(initial, level).ravel() for level in levels)
+    opened, high, low, close = (_to_grid(initial, level) for level in levels)
     return [
         opened,
         np.maximum.reduce([high, opened, close]),
@@ -218,12 +263,13 @@ def _sessions(request: DataRequest, series: Series) -> Ints:
         start = end - timedelta(days=364)
     if end is None and start is not None:
         end = start + timedelta(days=364)
-    days = trading_days(day_of(start or DEFAULT_START), day_of(end or DEFAULT_END))
+    first, last = day_of(start or DEFAULT_START), day_of(end or DEFAULT_END)
+    days = calendar_of(series.exchange).trading_days(first, last, series.symbol)
     if not len(days):
         raise DataNotFoundError(
-            f"no weekday lies from {start} to {end}.",
+            f"{series.exchange} has no session from {start} to {end}.",
             where=series.name,
-            remedy="Synthetic sessions are on weekdays; choose a longer range.",
+            remedy="Synthetic bars keep to trading days; choose a longer range.",
         )
     return days
 

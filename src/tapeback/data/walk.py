@@ -7,7 +7,8 @@ from typing import Literal, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from tapeback.market.sessions import trading_days
+from tapeback.market.calendar import Calendar
+from tapeback.utils.clock import day_number
 
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
@@ -31,7 +32,8 @@ _YEARS, _MINUTES = 0, 1
 
 class DailyWalk(NamedTuple):
     """One value a session: log price at the open relative to the initial price, log return from
-    open to close, the standard deviation of that return, and volume relative to its mean."""
+    open to close, the standard deviation of that return, and volume relative to its mean. A short
+    session moves and trades less."""
 
     opens: Floats
     moves: Floats
@@ -40,7 +42,7 @@ class DailyWalk(NamedTuple):
 
 
 class _Year(NamedTuple):
-    """The random numbers of a calendar year, one of each for every weekday."""
+    """The random numbers of a calendar year, one of each for every session."""
 
     days: Ints
     night: Floats
@@ -48,6 +50,7 @@ class _Year(NamedTuple):
     excitement: Floats
     jump: Floats
     bustle: Floats
+    share: Floats
 
 
 def minute_source(seed: int, key: int, day: int) -> np.random.Generator:
@@ -56,20 +59,30 @@ def minute_source(seed: int, key: int, day: int) -> np.random.Generator:
 
 
 def daily_walk(
-    days: Ints, *, seed: int, key: int, volatility: float, trend: float, regime: Regime
+    days: Ints,
+    calendar: Calendar,
+    symbol: str,
+    *,
+    seed: int,
+    key: int,
+    volatility: float,
+    trend: float,
+    regime: Regime,
 ) -> DailyWalk:
-    """The walk over `days` (weekdays by number, ascending); a day's values depend on the other
-    arguments alone, never on the range. `key` tells the symbols apart."""
+    """The walk over `days` (sessions of the calendar by number, ascending); a day's values depend
+    on the other arguments alone, never on the range. `key` tells the symbols apart."""
     years = days.astype("datetime64[D]").astype("datetime64[Y]").astype(np.int64) + 1970
     first, last = min(int(years[0]), BASE_YEAR), max(int(years[-1]), BASE_YEAR)
-    drawn = [_draw(seed, key, year) for year in range(first - 1, last + 1)]
-    known, night, session, excitement, jump, bustle = map(np.concatenate, zip(*drawn, strict=True))
+    # What is remembered reaches back 250 sessions, which may be more than a year.
+    drawn = [_draw(calendar, symbol, seed, key, year) for year in range(first - 2, last + 1)]
+    year = _Year(*map(np.concatenate, zip(*drawn, strict=True)))
+    known = year.days
     scale = np.full(len(known), volatility)
     if regime == "volatile":
-        level = _remembered(excitement, _CLUSTER_MEMORY) * np.sqrt(1 - _CLUSTER_MEMORY**2)
+        level = _remembered(year.excitement, _CLUSTER_MEMORY) * np.sqrt(1 - _CLUSTER_MEMORY**2)
         scale *= _VOLATILE_FACTOR * np.exp(_CLUSTER_SPREAD * level - _CLUSTER_SPREAD**2)
-    sigma = scale * np.sqrt(1 - _NIGHT_SHARE)
-    gaps, moves = scale * np.sqrt(_NIGHT_SHARE) * night, sigma * session
+    sigma = scale * np.sqrt((1 - _NIGHT_SHARE) * year.share)
+    gaps, moves = scale * np.sqrt(_NIGHT_SHARE) * year.night, sigma * year.session
     if regime == "sideways":
         # Being drawn back widens the daily returns by this factor.
         shrink = np.sqrt((1 + _SIDEWAYS_MEMORY) / 2)
@@ -82,24 +95,34 @@ def daily_walk(
         if regime == "trend":
             moves += np.copysign(_TREND_DRIFT * volatility, trend)
         if regime == "jump":
-            gaps += scale * jump
+            gaps += scale * year.jump
         opens = _levels(gaps, moves, int(np.searchsorted(known, _first_day(BASE_YEAR))))
     rows = np.searchsorted(known, days)
-    return DailyWalk(opens[rows], moves[rows], sigma[rows], bustle[rows])
+    return DailyWalk(opens[rows], moves[rows], sigma[rows], (year.bustle * year.share)[rows])
 
 
-def _draw(seed: int, key: int, year: int) -> _Year:
-    days = trading_days(_first_day(year), _first_day(year + 1) - 1)
+def _draw(calendar: Calendar, symbol: str, seed: int, key: int, year: int) -> _Year:
+    days = calendar.trading_days(_first_day(year), _first_day(year + 1) - 1, symbol)
+    share = _share(calendar, symbol, days)
     source = _source(seed, key, _YEARS, year)
     night, session, excitement, bustle = source.standard_normal((4, len(days)))
     chance, size, side = source.random((3, len(days)))
     jump = np.where(chance < _JUMP_CHANCE, (3 + 3 * size) * np.where(side < 0.5, -1, 1), 0.0)
     # A year's volatility is the one asked for, not a draw around it.
-    total = np.sqrt(_NIGHT_SHARE) * night + np.sqrt(1 - _NIGHT_SHARE) * session
+    total = np.sqrt(_NIGHT_SHARE) * night + np.sqrt((1 - _NIGHT_SHARE) * share) * session
     scale = 1 / np.sqrt(np.mean(total**2))
-    return _Year(
-        days, night * scale, session * scale, excitement, jump, np.exp(0.3 * bustle - 0.045)
-    )
+    bustle = np.exp(0.3 * bustle - 0.045)
+    return _Year(days, night * scale, session * scale, excitement, jump, bustle, share)
+
+
+def _share(calendar: Calendar, symbol: str, days: Ints) -> Floats:
+    """How long each session is, relative to the usual one of its year."""
+    clocks = calendar.clocks(days, symbol)
+    lengths = clocks.continuous - clocks.opens
+    for begins, ends in calendar.breaks(int(days[0]), int(days[-1]), symbol):
+        lengths[np.searchsorted(days, day_number(begins))] -= ends - begins
+    share: Floats = lengths / np.median(lengths)
+    return share
 
 
 def _levels(gaps: Floats, moves: Floats, base: int) -> Floats:

@@ -14,11 +14,12 @@ import numpy.typing as npt
 
 from tapeback.errors import DataFormatError
 from tapeback.market import timeframes
+from tapeback.market.calendar import calendar_of, days_of
 from tapeback.market.cleaning import clean
-from tapeback.market.sessions import days_of, session_minutes
+from tapeback.market.hours import Clocks
 from tapeback.models.candle import Candle, Series
 from tapeback.models.finding import Finding, Origin
-from tapeback.utils.clock import DAY_NS, IST_OFFSET_NS, MINUTE_NS
+from tapeback.utils.clock import DAY_NS, IST_OFFSET_NS
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -177,27 +178,44 @@ class Candles(Sequence[Candle]):
         return np.flatnonzero(np.diff(self.days, prepend=self.days[0] - 1))
 
     @cached_property
+    def clocks(self) -> Clocks:
+        """Hours of each date that has bars, in the order of `session_firsts`."""
+        return calendar_of(self.exchange).clocks(self.days[self.session_firsts], self.symbol)
+
+    @cached_property
     def starts(self) -> Ints:
         """When each bar begins, ns UTC: its label, or the session's open for longer bars."""
         if timeframes.is_intraday(self.timeframe):
             return self.ts
-        return self.ts + session_minutes(self.exchange)[0] * MINUTE_NS
+        return self.ts + self.clocks.opens
 
     @cached_property
     def ends(self) -> Ints:
         """When each bar is closed and known, ns UTC: its length after its start, sooner where
-        the session ends or the next bar begins."""
-        close_minutes = session_minutes(self.exchange)[1] * MINUTE_NS
-        midnights = self.days * DAY_NS - IST_OFFSET_NS
-        if not timeframes.is_intraday(self.timeframe):
-            ends = _last_days(self.days, self.timeframe) * DAY_NS - IST_OFFSET_NS + close_minutes
+        the session ends or pauses or the next bar begins."""
+        if timeframes.is_intraday(self.timeframe):
+            ends = self._intraday_ends()
         else:
-            ends = self.ts + timeframes.duration(self.timeframe)
-            closes = midnights + close_minutes
-            ends = np.where((self.ts < closes) & (ends > closes), closes, ends)
+            lasts = _last_days(self.days, self.timeframe)
+            closes = calendar_of(self.exchange).clocks(lasts, self.symbol).closes
+            ends = lasts * DAY_NS - IST_OFFSET_NS + closes
         if len(ends) > 1:
             ends[:-1] = np.minimum(ends[:-1], self.starts[1:])
         ends.flags.writeable = False
+        return ends
+
+    def _intraday_ends(self) -> Ints:
+        ends = self.ts + timeframes.duration(self.timeframe)
+        if not len(ends):
+            return ends
+        firsts = self.session_firsts
+        days = self.days[firsts]
+        closes = days * DAY_NS - IST_OFFSET_NS + self.clocks.closes
+        closes = np.repeat(closes, np.diff(firsts, append=len(ends)))
+        ends = np.where((self.ts < closes) & (ends > closes), closes, ends)
+        calendar = calendar_of(self.exchange)
+        for begins, over in calendar.breaks(int(days[0]), int(days[-1]), self.symbol):
+            ends[(self.ts < begins) & (ends > begins) & (ends <= over)] = begins
         return ends
 
     @cached_property

@@ -10,6 +10,7 @@ from bisect import bisect_right
 from collections.abc import Iterator
 from datetime import date
 from functools import cache
+from hashlib import sha256
 from importlib.resources import files
 from typing import Any, Literal
 
@@ -76,6 +77,19 @@ def table(name: str) -> dict[str, Any]:
     text = files("tapeback.market").joinpath(f"tables/{name}.yaml").read_text(encoding="utf-8")
     content: dict[str, Any] = YAML(typ="safe", pure=True).load(text)
     return content
+
+
+@cache
+def tables_digest() -> str:
+    """The SHA-256 of all tables: which rules a run went by."""
+    digest = sha256()
+    folder = files("tapeback.market").joinpath("tables")
+    for file in sorted(folder.iterdir(), key=lambda entry: entry.name):
+        if file.name.endswith(".yaml"):
+            digest.update(file.name.encode())
+            # A checkout may have other line ends; the rules are the same.
+            digest.update(file.read_bytes().replace(b"\r\n", b"\n"))
+    return digest.hexdigest()
 
 
 @cache

@@ -9,10 +9,9 @@ import numpy.typing as npt
 from tapeback.errors import DataError
 from tapeback.market import timeframes
 from tapeback.market.candles import Candles
-from tapeback.market.sessions import session_minutes
 from tapeback.models.candle import Series
 from tapeback.models.finding import Finding
-from tapeback.utils.clock import DAY_NS, IST_OFFSET_NS, MINUTE_NS
+from tapeback.utils.clock import DAY_NS, IST_OFFSET_NS
 
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
@@ -22,13 +21,13 @@ def resample(candles: Candles, timeframe: str) -> Candles:
     """`candles` in a coarser timeframe: first open, highest high, lowest low, last close, summed
     volume, last open interest.
 
-    Intraday buckets count from the regular open of the date and run on through breaks. They end
-    at the regular close; bars after it fall into buckets that count from the close, bars before
-    the open into buckets that count backwards from it. On a date whose first bar comes after the
-    close (a Muhurat evening) they count from that bar. No bucket holds bars of two dates. Days
-    are labelled by their date, weeks by their Monday, months by their first day, each at Indian
-    midnight. A bucket without bars is left out. Volume is NaN where none of a bucket's bars has
-    any.
+    Intraday buckets count from the open of the date's session and run on through breaks. They end
+    at its close; bars after it fall into buckets that count from the close, bars before the open
+    into buckets that count backwards from it. On a date whose first bar comes after the close (an
+    evening that the calendar does not know) they count from that bar. No bucket holds bars of two
+    dates. A date without session counts as one of regular hours. Days are labelled by their date,
+    weeks by their Monday, months by their first day, each at Indian midnight. A bucket without bars
+    is left out. Volume is NaN where none of a bucket's bars has any.
 
     The same timeframe gives back `candles` itself. Raises DataError when `timeframe` is finer
     than that of the candles or no multiple of it, or when more than one bar in a hundred runs
@@ -109,15 +108,15 @@ def _labels(candles: Candles, target: str) -> Ints:
 
 
 def _intraday_labels(candles: Candles, length: int) -> Ints:
-    opens, closes = (minutes * MINUTE_NS for minutes in session_minutes(candles.exchange))
+    firsts = candles.session_firsts
+    sizes = np.diff(firsts, append=len(candles))
     midnights = candles.days * DAY_NS - IST_OFFSET_NS
     clock = candles.ts - midnights
-    anchors = np.where(clock < closes, opens, closes)
-    firsts = candles.session_firsts
+    opens, closes = candles.clocks.opens, candles.clocks.closes
     evening = clock[firsts] >= closes
-    if evening.any():
-        sizes = np.diff(firsts, append=len(clock))
-        anchors = np.where(np.repeat(evening, sizes), np.repeat(clock[firsts], sizes), anchors)
+    later = np.where(evening, clock[firsts], closes)
+    over = clock >= np.repeat(closes, sizes)
+    anchors = np.where(over, np.repeat(later, sizes), np.repeat(opens, sizes))
     # A pre-open bucket could reach back over midnight when the open is early and bars are long.
     starts = np.maximum(anchors + (clock - anchors) // length * length, 0)
     labels: Ints = midnights + starts

@@ -1,65 +1,196 @@
 """Every dated rule of a run in one place: what holds for an instrument on a session.
 
-The engine asks once a session for each instrument; what it gets are plain figures.
+The engine asks once a session for each instrument; what it gets are plain figures. Every row of
+the tables that was relied on is noted, so that a run can name those of low confidence.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from math import inf
+from typing import Literal
 
 import msgspec
 
-from tapeback.market.costs import FlatCosts
-from tapeback.market.sessions import session_of
+from tapeback.errors import DataError
+from tapeback.market.bans import BanList
+from tapeback.market.brokers import BrokerProfile, BrokerRules, broker_of
+from tapeback.market.calendar import calendar_of
+from tapeback.market.charges import ChargeSchedule
+from tapeback.market.contracts import terms_of, whole_lots
+from tapeback.market.corporate_actions import ActionBook
+from tapeback.market.dated import Row
+from tapeback.market.instruments import instrument_of
+from tapeback.market.lots import Lot, LotPolicy
+from tapeback.market.margin import MarginModel, MarginPolicy, MarginTerms
+from tapeback.market.master import MasterContract
+from tapeback.market.price_bands import LimitProtection, PriceBand
+from tapeback.market.rates import Rates
+from tapeback.market.schedule import Session
+from tapeback.market.segments import segment_of
+from tapeback.market.squareoff import squareoff_at, squareoff_rule
+from tapeback.market.underlyings import has_derivatives, underlyings_row
 from tapeback.models.instrument import Instrument
 
+Fidelity = Literal["live", "sandbox", "none"]
 NEVER = 1 << 62
-
-# The furthest prices that a LIMIT may name while a premium is the reference: lowest and highest.
-LimitProtection = Callable[[float], tuple[float, float]]
 # Charges in money units of an execution: whether it buys, its value, and the value of its order's
 # executions before it, in money units.
 Charge = Callable[[bool, int, int], int]
+# Of a stock whose band is not known, one price this far from the last close is a locked band (S7).
+_LOCKED_SHARE = 0.049
+_GRID = 1e-7
 
 
 class SessionTerms(msgspec.Struct, frozen=True):
     """What holds for one instrument on one trading day.
 
-    `opens` and `closes` of the continuous session and `square_off`, when MIS positions are closed
-    (NEVER where they are not), are ns UTC. Quantities are units, prices rupees: an order may be
-    of `lot_size` times n up to `freeze` (0: no limit), between `lower` and `upper`. A bar of one
-    price at or beyond `lower_lock` or `upper_lock` is one of a locked band.
+    `opens` and `closes` of the session, `continuous_ends` of its continuous part (a closing
+    auction may follow) and `square_off`, when MIS positions are closed (NEVER where they are not),
+    are ns UTC. Quantities are units, prices rupees: an order may be of `lot.shown` times n up to
+    `largest_order` (0: no limit), within the `band`. A bar of one price short of `lower_lock` and
+    `upper_lock` is not one of a locked band. `broker` says what becomes of MARKET and SL-M orders,
+    None where no broker stands between.
     """
 
     day: int
     opens: int
     closes: int
+    continuous_ends: int
     square_off: int = NEVER
-    lot_size: int = 1
+    lot: Lot = Lot(1, 1)
     tick_size: float = 0.05
-    freeze: int = 0
-    lower: float = 0.0
-    upper: float = inf
+    largest_order: int = 0
+    band: PriceBand | None = None
     lower_lock: float = 0.0
     upper_lock: float = inf
     banned: bool = False
-    limit_protection: LimitProtection | None = None
+    protection: LimitProtection | None = None
+    broker: BrokerRules | None = None
 
 
 class Rulebook:
-    """The rules of one run."""
+    """The rules of one run.
 
-    def __init__(self, costs: FlatCosts) -> None:
-        self._costs = costs
+    With `fidelity` `none` there are sessions and charges only. `policy` overrides how strictly
+    margin is asked for (None: by kind of instrument).
+    """
 
-    def session(self, instrument: Instrument, day: int, last: float) -> SessionTerms:
-        """What holds for an instrument on a trading day; `last` is its last price before."""
-        opens, closes = session_of(day, instrument.exchange)
+    def __init__(
+        self,
+        schedule: ChargeSchedule,
+        *,
+        fidelity: Fidelity = "live",
+        broker: BrokerProfile | None = None,
+        margin: MarginModel | None = None,
+        policy: MarginPolicy | None = None,
+        lots: LotPolicy | None = None,
+        master: MasterContract | None = None,
+        bans: BanList | None = None,
+        actions: ActionBook | None = None,
+    ) -> None:
+        self.schedule = schedule
+        self.fidelity = fidelity
+        self.broker = broker or broker_of("sandbox" if fidelity == "sandbox" else "zerodha")
+        self.margin = margin or MarginModel("live" if fidelity == "live" else "sandbox")
+        self.policy = policy
+        self.lots = lots or LotPolicy()
+        self.actions = actions or ActionBook(())
+        self._master = master
+        self._bans = bans or BanList()
+        self._used: dict[Row, None] = {}
+        self._rates: dict[int, Rates] = {}
+
+    def instrument(self, symbol: str, exchange: str) -> Instrument:
+        """The instrument of an OpenAlgo symbol; a master contract that lists it wins."""
+        listed = self._master.instrument(symbol, exchange) if self._master is not None else None
+        return listed or instrument_of(symbol, exchange)
+
+    def session(
+        self, instrument: Instrument, day: int, close: float, underlying: float = 0.0
+    ) -> SessionTerms:
+        """What holds for an instrument on an Indian day number; `close` is its last price before
+        and `underlying` that of what it derives from, 0 where there is none."""
+        calendar = calendar_of(instrument.exchange)
+        session = calendar.session(day, instrument.symbol)
+        opens, closes = calendar.hours(day, instrument.symbol)
+        ends = session.continuous_ends if session is not None else closes
+        if session is not None:
+            self.note(session.rows)
+        if self.fidelity == "none":
+            return SessionTerms(day, opens, closes, ends, tick_size=instrument.tick_size)
+        square_off = self._square_off(instrument, day, opens, closes, session)
+        shares = instrument.kind == "equity" and has_derivatives(instrument.symbol)
+        contract = terms_of(instrument, day, close, underlying_close=underlying, derivatives=shares)
+        self.note(contract.rows)
+        lot = self._lot(instrument, day, contract.multiplier)
+        if self.fidelity == "sandbox":
+            return SessionTerms(day, opens, closes, ends, square_off, lot, contract.tick_size)
+        if shares:
+            self.note((underlyings_row(),))
+        locks = _locks(instrument, contract.band, close)
+        rules = self.broker.rules(instrument, day)
+        self.note(rules.rows)
         return SessionTerms(
-            day, opens, closes, lot_size=instrument.lot_size, tick_size=instrument.tick_size
-        )
+            day, opens, closes, ends, square_off, lot, contract.tick_size,
+            whole_lots(contract.freeze_quantity, lot.traded), contract.band, *locks,
+            self._bans.applies(instrument, day), contract.protection, rules,
+        )  # fmt: skip
 
-    def charge(self, instrument: Instrument, product: str, day: int) -> Charge:
-        """What an execution in a product costs on a day."""
-        return self._costs.cost
+    def rates(self, instrument: Instrument, product: str, day: int) -> Rates:
+        """The charges of executions in a product on an Indian day number."""
+        segment = segment_of(instrument, product)
+        rates = self.schedule.rates(segment, instrument.exchange, day, instrument.symbol)
+        if id(rates) not in self._rates:
+            self._rates[id(rates)] = rates
+            self.note(rates.rows)
+        return rates
+
+    def margin_terms(self, instrument: Instrument, product: str, day: int) -> MarginTerms:
+        """What a position in a product blocks on an Indian day number."""
+        terms = self.margin.terms(instrument, product, day)
+        self.note(terms.rows)
+        return terms
+
+    def note(self, rows: Iterable[Row]) -> None:
+        """Remember rows that the run relied on."""
+        self._used.update(dict.fromkeys(rows))
+
+    @property
+    def doubtful(self) -> tuple[Row, ...]:
+        """The rows of low confidence that were relied on, in the order of their names."""
+        low = (row for row in self._used if row.confidence == "low")
+        return tuple(sorted(low, key=lambda row: (row.rule, row.since)))
+
+    def _lot(self, instrument: Instrument, day: int, multiplier: float) -> Lot:
+        """The lot; a contract that its master lists in lots is traded in the units of its price."""
+        lot = self.lots.lot(instrument, day)
+        if multiplier == 1:
+            return lot
+        traded = lot.traded * multiplier
+        if traded != int(traded):
+            raise DataError(
+                f"one lot of {instrument.symbol} is worth {traded:g} units of its price, which is "
+                "no whole number.",
+                remedy="Give the lot in units of the quotation in the master contract.",
+            )
+        return Lot(lot.shown, int(traded))
+
+    def _square_off(
+        self, instrument: Instrument, day: int, opens: int, closes: int, session: Session | None
+    ) -> int:
+        auction = session is not None and session.closing_auction is not None
+        rule = squareoff_rule(self.broker, instrument, day, auction)
+        if rule is None:
+            return NEVER
+        self.note((rule,))
+        return squareoff_at(self.broker, instrument, opens, closes, day, auction)
+
+
+def _locks(instrument: Instrument, band: PriceBand | None, close: float) -> tuple[float, float]:
+    """From where on a bar of one price may be one of a locked band (S7)."""
+    if close <= 0 or instrument.kind not in ("equity", "future"):
+        return 0.0, inf
+    if band is not None and band.certain:
+        return band.lower + _GRID, band.upper - _GRID
+    return close * (1 - _LOCKED_SHARE), close * (1 + _LOCKED_SHARE)

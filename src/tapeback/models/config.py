@@ -114,7 +114,8 @@ class SyntheticConfig(Section):
 
 class DataConfig(Section):
     """Which candles. `start` and `end` are Indian dates, both included; None is the source's own
-    first or last date. `label` overrides how a file's stamps are read (fill contract T1)."""
+    first or last date. `label` overrides how a file's stamps are read (fill contract T1).
+    `master_contract`, `corporate_actions` and `ban_list` are CSV files that add to the tables."""
 
     symbol: str = "RELIANCE"
     exchange: str = "NSE"
@@ -125,6 +126,9 @@ class DataConfig(Section):
     use_synthetic: bool = False
     files: list[str] = Field(default_factory=list)
     label: Literal["auto", "open", "close"] = "auto"
+    master_contract: str | None = None
+    corporate_actions: str | None = None
+    ban_list: str | None = None
     synthetic: SyntheticConfig = SyntheticConfig()
 
     _symbol = field_validator("symbol")(check_symbol)
@@ -184,8 +188,9 @@ class BacktestConfig(Section):
     `initial_cash` and `commission_per_trade` (a fill) are rupees, the `_bps` hundredths of a per
     cent of turnover a side. `slippage_bps`, when set, replaces the slippage table; `fee_bps` and
     `commission_per_trade` are added to the `costs` plan. `leverage` is one figure for all products
-    or one for each of MIS, NRML, CNC; None leaves it to the run. `risk_free_pct` is per cent a
-    year.
+    or one for each of MIS, NRML, CNC; None leaves margin to the dated rules. `risk_free_pct` is per
+    cent a year. `delivery_tax_pct` and `intraday_tax_pct`, when set, replace the STT of shares, in
+    per cent: of both sides of a delivery, and of the sale within a day.
     """
 
     initial_cash: float = Field(100_000.0, gt=0)
@@ -195,6 +200,8 @@ class BacktestConfig(Section):
     seed: int = 42
     leverage: float | dict[str, float] | None = None
     risk_free_pct: float = Field(0.0, ge=0, le=100)
+    delivery_tax_pct: float | None = Field(None, ge=0, lt=100)
+    intraday_tax_pct: float | None = Field(None, ge=0, lt=100)
 
     @field_validator("leverage", mode="before")
     @classmethod
@@ -232,7 +239,10 @@ class ExecutionConfig(Section):
     None no cap. `slippage` None is `normal` in `live`, `none` otherwise; `slippage_ticks`
     replaces the table's ticks a side. `spread_bps` is the whole bid-ask spread, `impact` the
     coefficient of P8, `latency` milliseconds (None: 500 for scripts in `live`, else 0).
-    `on_bad_data` `report` drops unusable rows and reports them, `stop` refuses to run.
+    `on_bad_data` `report` drops unusable rows and reports them, `stop` refuses to run. `lots` says
+    by which lot size derivatives trade: each contract's own (`dated`), the latest on all dates
+    (`today`), or n of the bot's lots as n of the contract's (`scale`). `margin` is how strictly
+    funds are asked for; None is `warn` for derivatives and `strict` for shares.
     """
 
     market_fill: Literal["next_open", "bar_close", "ltp"] = "next_open"
@@ -250,6 +260,8 @@ class ExecutionConfig(Section):
     on_bad_data: Literal["report", "stop"] = "report"
     on_error: Literal["stop", "continue"] = "stop"
     close_at_end: bool = False
+    lots: Literal["dated", "today", "scale"] = "dated"
+    margin: Literal["strict", "warn", "off"] | None = None
 
     @field_validator("participation", mode="before")
     @classmethod
@@ -318,6 +330,31 @@ class StrategyConfig(Section):
         return list(masked({"type": self.type, **self.parameters()}).items())
 
 
+class CarriedLossConfig(Section):
+    """A loss of an earlier year: `year` is the calendar year in which its financial year began."""
+
+    head: Literal["STCG", "LTCG", "SPECULATIVE", "NON_SPECULATIVE"]
+    year: int = Field(ge=1990, le=2100)
+    amount: float = Field(gt=0)
+
+
+class TaxConfig(Section):
+    """The estimate of income tax; off by default.
+
+    `slab_pct` is the marginal slab rate, `surcharge_pct` the surcharge on it (None: by income),
+    `other_income` rupees a year apart from the run. `highs_2018` are the highest prices of
+    2018-01-31 by symbol, for shares bought before.
+    """
+
+    enabled: bool = False
+    slab_pct: float = Field(30.0, ge=0, le=100)
+    surcharge_pct: float | None = Field(None, ge=0, le=100)
+    other_income: float = Field(0.0, ge=0)
+    regime: Literal["new", "old"] = "new"
+    brought_forward: list[CarriedLossConfig] = Field(default_factory=list)
+    highs_2018: dict[str, float] = Field(default_factory=dict)
+
+
 class UiConfig(Section):
     """Where the web page is served; the default is this machine alone."""
 
@@ -369,18 +406,20 @@ class LoggingConfig(Section):
 class AppConfig(Section):
     """All settings of a run.
 
-    `costs` is the plan of charges: `flat` takes 5 bps of turnover a side, a plain stand-in for
-    the dated tables of charges; `none` takes nothing; None is `flat` in `live`, else `none`.
-    `backtest.fee_bps` and
-    `backtest.commission_per_trade` are added to either, so that `none` with `fee_bps` 3 costs
-    just 3 bps.
+    `broker` is the name of a broker's profile or a mapping that changes one. `costs` is a plan of
+    charges by name, or a mapping: of segments to brokerage, or with `plan` (either of the two) and
+    `rounding`; `none` takes nothing. None is the broker's own plan in `live`, else `none`.
+    `backtest.fee_bps` and `backtest.commission_per_trade` are added to any plan, so that `none`
+    with `fee_bps` 3 costs just 3 bps.
     """
 
     openalgo: OpenAlgoConfig = OpenAlgoConfig()
     data: DataConfig = DataConfig()
     backtest: BacktestConfig = BacktestConfig()
     execution: ExecutionConfig = ExecutionConfig()
-    costs: Literal["flat", "none"] | None = None
+    broker: str | dict[str, Any] = "zerodha"
+    costs: str | dict[str, Any] | None = None
+    tax: TaxConfig = TaxConfig()
     strategy: StrategyConfig = StrategyConfig()
     ui: UiConfig = UiConfig()
     logging: LoggingConfig = LoggingConfig()

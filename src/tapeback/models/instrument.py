@@ -32,7 +32,8 @@ DERIVATIVE_EXCHANGES = frozenset({"NFO", "CDS", "BFO", "BCD", "MCX", "NCDEX", "N
 class Instrument(msgspec.Struct, frozen=True, gc=False):
     """An instrument as the rules see it. Prices are in rupees, on a grid of `tick_size`;
     quantities are in units, in multiples of `lot_size`; `expiry` is an Indian day number. An order
-    on an index stands for one on its near future (fill contract S2b)."""
+    on an index stands for one on its near future (fill contract S2b). Where it is `listed`, lot and
+    tick come from a master contract."""
 
     symbol: str
     exchange: str
@@ -43,6 +44,7 @@ class Instrument(msgspec.Struct, frozen=True, gc=False):
     option_type: str = ""
     strike: float = 0.0
     expiry: int | None = None
+    listed: bool = False
 
     @property
     def derivative(self) -> bool:

@@ -31,7 +31,8 @@ class Order(msgspec.Struct, gc=False):
     `seq` is the order's place in the queue of its price level: it changes when a modification
     loses that place, and is 0 once the order has ended. `touched_ts` is when price first touched
     its limit without passing it, `reserved` the margin it blocks and `turnover` the value of its
-    executions while it is partly filled, both in money units. `refused_by` is
+    executions while it is partly filled, both in money units. `protection` is the limit that the
+    broker gave a MARKET or SL-M order. `refused_by` is
     `openalgo` when OpenAlgo's own checks refused the request (a bot gets an error and no order
     id) and `broker` when broker or exchange did (a bot gets an id, then `rejected` in the
     books). `parent` is the order id of the entry that a linked order
@@ -67,6 +68,7 @@ class Order(msgspec.Struct, gc=False):
     touched_ts: int = 0
     reserved: int = 0
     turnover: int = 0
+    protection: float = 0.0
 
     @property
     def side(self) -> str:

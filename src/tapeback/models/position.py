@@ -8,11 +8,15 @@ from tapeback.utils.money import to_rupees
 
 
 class Position(msgspec.Struct, gc=False):
-    """The net position of one symbol in one product. `quantity` is signed; `cost` is the signed
-    cost of what is open, `realised` the profit taken before charges and `margin` what it blocks,
-    all in money units; `resting_buys` and `resting_sells` are the quantities of its orders under
-    way. `overnight` is the quantity of CNC shares that were bought on earlier dates and stand among
-    the holdings, `overnight_cost` what they cost."""
+    """The net position of one symbol in one product. `quantity` is signed.
+
+    All money is units: `cost` is the signed cost of what is open, `realised` the profit taken
+    before charges, `margin` what it blocks (`part`/`whole` of its cost, unless it is `grouped`
+    with others) and `settled` what was paid out daily of a future's profit. `resting_buys` and
+    `resting_sells` are the quantities of its orders under way. `overnight` is the quantity of CNC
+    shares that were bought on earlier dates and stand among the holdings, `overnight_cost` what
+    they cost.
+    """
 
     symbol: str
     exchange: str
@@ -20,8 +24,11 @@ class Position(msgspec.Struct, gc=False):
     quantity: int = 0
     cost: int = 0
     realised: int = 0
-    leverage: float = 1
+    part: int = 1
+    whole: int = 1
+    grouped: bool = False
     margin: int = 0
+    settled: int = 0
     resting_buys: int = 0
     resting_sells: int = 0
     last_price: float = 0.0

@@ -16,8 +16,6 @@ if TYPE_CHECKING:
 _TAX_REMEDY = "charges and taxes come from tables of dated rates, not from settings: remove it"
 _OBSOLETE = {
     "backtest.candle_execution": "it never had an effect: remove it",
-    "backtest.delivery_tax_pct": _TAX_REMEDY,
-    "backtest.intraday_tax_pct": _TAX_REMEDY,
     "backtest.tax_delivery_pct": _TAX_REMEDY,
     "backtest.tax_intraday_pct": _TAX_REMEDY,
 }

@@ -1,0 +1,156 @@
+"""What a run leaves behind, made into its result."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from tapeback.broker.service import BrokerService
+from tapeback.core.engine import BacktestEngine, RunRecord
+from tapeback.core.rules import FILL_RULES, ExecutionRules
+from tapeback.core.trades import match_trades
+from tapeback.market.candles import Candles
+from tapeback.market.dated import tables_digest
+from tapeback.market.rulebook import Rulebook
+from tapeback.metrics.calculator import MetricsCalculator
+from tapeback.models.config import AppConfig
+from tapeback.models.data_file import DataFile
+from tapeback.models.result import (
+    AmbiguousBar,
+    BacktestResult,
+    EquityCurve,
+    RunInfo,
+    Shortfall,
+    StrategyFault,
+)
+from tapeback.strategies.base import BaseStrategy
+from tapeback.utils.clock import date_of_day, to_ist
+from tapeback.utils.money import to_rupees
+
+
+def result_of(
+    record: RunRecord,
+    engine: BacktestEngine,
+    service: BrokerService,
+    strategy: BaseStrategy,
+    config: AppConfig,
+    manifest: Callable[[], dict[str, Any]],
+) -> BacktestResult:
+    simulator, first = record.simulator, engine.series[0]
+    initial = config.backtest.initial_cash
+    columns = record.equity
+    trades = match_trades(simulator.ledger)
+    metrics = MetricsCalculator().calculate(
+        equity=columns.equity,
+        ends=columns.ends,
+        initial_capital=initial,
+        trades=trades,
+        fills=record.fills,
+        benchmark_close=columns.benchmark,
+        in_market=columns.invested,
+        risk_free_pct=config.backtest.risk_free_pct,
+    )
+    return BacktestResult(
+        status=record.status,
+        symbol=first.symbol,
+        exchange=first.exchange,
+        timeframe=first.timeframe,
+        start_time=to_ist(min(int(c.starts[0]) for c in engine.series)),
+        end_time=to_ist(max(int(c.ends[-1]) for c in engine.series)),
+        trades=tuple(trades),
+        orders=tuple(simulator.orders.rows),
+        fills=simulator.ledger,
+        equity_curve=EquityCurve(columns.ends, columns.equity, initial),
+        metrics=metrics,
+        open_positions=tuple(p for p in service.positions() if p.quantity),
+        ambiguous_bars=tuple(AmbiguousBar(ts, symbol) for ts, symbol in simulator.ambiguous),
+        touch_misses=simulator.touch_misses,
+        shortfalls=tuple(
+            Shortfall(str(date_of_day(day)), to_rupees(units))
+            for day, units in sorted(simulator.shortfalls.items())
+        ),
+        faults=tuple(StrategyFault(f.ts, f.callback, f.error, f.traceback) for f in record.faults),
+        modifications=tuple(simulator.modified),
+        origins=tuple((candles.series.name, candles.origin) for candles in engine.series),
+        strategy_state=_state_of(strategy),
+        total_candles=record.bars_total,
+        processed_candles=record.bars_done,
+        make_manifest=manifest,
+        run=RunInfo("", datetime.fromtimestamp(0, UTC), 0.0, "", {}),
+    )
+
+
+def _state_of(strategy: BaseStrategy) -> dict[str, Any]:
+    """What the strategy tells of itself; that it cannot is told too, and costs no result."""
+    try:
+        return strategy.get_state()
+    except Exception as error:
+        return {"error": f"get_state() raised {type(error).__name__}: {error}"}
+
+
+def manifest_of(
+    config: AppConfig,
+    series: Sequence[Candles],
+    rules: ExecutionRules,
+    rulebook: Rulebook,
+    strategy: str,
+    code: dict[str, str],
+) -> dict[str, Any]:
+    """What the run was made of: the same manifest means the same result."""
+    data = [
+        {
+            "series": candles.series.name,
+            "bars": len(candles),
+            "first": candles[0].timestamp.isoformat(),
+            "last": candles[-1].timestamp.isoformat(),
+            "sha256": candles.sha256,
+            "origin": msgspec.to_builtins(candles.origin),
+        }
+        for candles in series
+    ]
+    return {
+        "fill_rules": FILL_RULES,
+        "config": _config_without_paths(config),
+        "execution": msgspec.to_builtins(rules),
+        "rules": {
+            "broker": rulebook.broker.name,
+            "plan": rulebook.schedule.plan.name,
+            "tables": tables_digest(),
+        },
+        "data": data,
+        "synthetic": any(candles.origin.synthetic for candles in series),
+        "strategy": strategy,
+        "code": code,
+        "seed": config.backtest.seed,
+        "versions": {
+            "tapeback": version("tapeback"),
+            "python": sys.version.split()[0],
+            "numpy": version("numpy"),
+            "pandas": version("pandas"),
+        },
+    }
+
+
+def _config_without_paths(config: AppConfig) -> dict[str, Any]:
+    """The settings as a manifest keeps them: files by name, for where they lie says nothing about
+    the run."""
+    settings = config.public_dict()
+    settings["data"]["files"] = [_file_name(file) for file in config.data.data_files]
+    for name in ("master_contract", "corporate_actions", "ban_list"):
+        if settings["data"][name]:
+            settings["data"][name] = Path(settings["data"][name]).name
+    if config.logging.file:
+        settings["logging"]["file"] = Path(config.logging.file).name
+    return settings
+
+
+def _file_name(file: DataFile) -> str:
+    series = ":".join(part for part in (file.symbol, file.exchange, file.timeframe) if part)
+    name = Path(file.path).name
+    return f"{series}={name}" if series else name
