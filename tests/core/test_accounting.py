@@ -30,9 +30,30 @@ def test_A1_charges_are_whole_paise() -> None:
     assert played.fills[0].charges == 0.09  # 233.45 × 0.00037 = 0.0863765
 
 
-def test_A1_the_default_plan_takes_five_basis_points_a_side() -> None:
+def test_A1_the_default_plan_charges_what_the_broker_does() -> None:
+    """An intraday round of 1,00,000 rupees at Zerodha in January 2024. Brokerage is the less of 20
+    and 0.03 %; the exchange takes 3.25 with 0.10 for its investors' fund, SEBI 0.10, GST 18 % of
+    those and the brokerage: 4.22 in exact figures, 4.20 as each is rounded. The buyer pays 3.00 of
+    stamp duty, the seller 25.00 of STT."""
     played = play(
-        bars(*flat(100, 4)), {0: lambda s: s.buy(10), 1: lambda s: s.sell(10)}, slippage="none"
+        bars(*flat(100, 4), volume=1e6),
+        {0: lambda s: s.buy(1_000), 1: lambda s: s.sell(1_000)},
+        slippage="none",
+    )
+    every = 20 + 3.25 + 0.10 + 0.10
+    assert [fill.charges for fill in played.fills] == [
+        pytest.approx(every + 4.20 + 3.00), pytest.approx(every + 4.20 + 25.00),
+    ]  # fmt: skip
+    assert played.result.metrics.total_fees == pytest.approx(83.30)
+    assert played.result.metrics.net_pnl == pytest.approx(-83.30)
+
+
+def test_A1_the_flat_plan_takes_five_basis_points_a_side() -> None:
+    played = play(
+        bars(*flat(100, 4)),
+        {0: lambda s: s.buy(10), 1: lambda s: s.sell(10)},
+        costs="flat",
+        slippage="none",
     )
     assert [fill.charges for fill in played.fills] == [0.5, 0.5]
     assert played.result.metrics.total_fees == 1

@@ -52,11 +52,38 @@ def growth(strategy: type[BaseStrategy], small: Candles, large: Candles, **setti
     return (many - few) / (len(large) - len(small))
 
 
+def mornings(candles: Candles, count: int) -> Candles:
+    """The first bars of each session, up to `count`."""
+    kept = np.concatenate([first + np.arange(count) for first in candles.session_firsts])
+    kept = kept[kept < len(candles)]
+    return Candles.from_arrays(
+        symbol=candles.symbol,
+        exchange=candles.exchange,
+        timeframe=candles.timeframe,
+        ts=candles.starts[kept],
+        **{
+            name: getattr(candles, name)[kept]
+            for name in ("open", "high", "low", "close", "volume")
+        },
+    )
+
+
 @pytest.mark.parametrize("settings", [BARE, LIVE], ids=["none", "live"])
 def test_defect_74_a_bar_without_orders_costs_one_call(settings: dict[str, Any]) -> None:
-    """The strategy's own; what a chunk or a session costs besides is shared by its bars."""
+    """The strategy's own; what a chunk or a session costs besides is shared by its bars. The same
+    sixteen sessions, once with half of their bars."""
     candles = minute_bars(6_000, 3)
-    assert growth(NoOp, candles[:3_000], candles, **settings) < 1.2
+    assert growth(NoOp, mornings(candles, 187), candles, **settings) < 1.1
+
+
+def test_defect_74_the_rules_of_a_session_are_asked_for_once() -> None:
+    """Once for its own and once before the first; a session's own cost does not grow with bars."""
+    candles = minute_bars(6_000, 3)
+    half = mornings(candles, 187)
+    found, fewer = (calls_of(lambda c=c: backtest(NoOp, c, **LIVE)) for c in (candles, half))
+    sessions = len(candles.session_firsts)
+    assert sessions == len(half.session_firsts) == 16
+    assert found["rulebook.py:session"] == fewer["rulebook.py:session"] == sessions + 1
 
 
 def test_defect_74_several_symbols_cost_a_few_calls_a_bar() -> None:

@@ -14,31 +14,30 @@ LATER = "2024-01-02 10:00"
 
 
 @pytest.mark.parametrize(
-    ("symbol", "exchange", "reference", "slippage"),
+    ("symbol", "exchange", "lot", "reference", "slippage"),
     [
-        ("SBIN", "NSE", 1000, 0.2),  # 0.02 %
-        ("SBIN", "NSE", 100, 0.05),  # a tick
-        ("IDEA", "NSE", 1000, 0.5),  # another equity: 0.05 %
-        ("IDEA", "NSE", 10, 0.1),  # two ticks
-        ("NIFTY", "NSE_INDEX", 20_000, 1.0),  # as its near future: 0.005 %
-        ("NIFTY28MAR24FUT", "NFO", 20_000, 1.0),
-        ("SBIN28MAR24FUT", "NFO", 1000, 0.3),
-        ("NIFTY28MAR2422000CE", "NFO", 200, 0.6),  # near the money: 0.3 %
-        ("NIFTY28MAR2422000CE", "NFO", 100, 1.0),  # further off: 1 %
-        ("NIFTY28MAR2422000CE", "NFO", 2, 0.1),
-        ("SBIN28MAR24800CE", "NFO", 20, 0.3),
-        ("CRUDEOIL19MAR24FUT", "MCX", 6000, 1.8),
+        ("SBIN", "NSE", 1, 1000, 0.2),  # 0.02 %
+        ("SBIN", "NSE", 1, 100, 0.05),  # a tick
+        ("IDEA", "NSE", 1, 1000, 0.5),  # another equity: 0.05 %
+        ("IDEA", "NSE", 1, 10, 0.1),  # two ticks
+        ("NIFTY", "NSE_INDEX", 1, 20_000, 1.0),  # as its near future: 0.005 %
+        ("NIFTY28MAR24FUT", "NFO", 50, 20_000, 1.0),
+        ("SBIN28MAR24FUT", "NFO", 1, 1000, 0.3),
+        ("NIFTY28MAR2422000CE", "NFO", 50, 200, 0.6),  # near the money: 0.3 %
+        ("NIFTY28MAR2422000CE", "NFO", 50, 100, 1.0),  # further off: 1 %
+        ("NIFTY28MAR2422000CE", "NFO", 50, 2, 0.1),
+        ("CRUDEOIL19MAR24FUT", "MCX", 100, 10_000, 3.0),
     ],
 )
 def test_P8_slippage_by_class(
-    symbol: str, exchange: str, reference: float, slippage: float
+    symbol: str, exchange: str, lot: int, reference: float, slippage: float
 ) -> None:
     candles = bars(
         *flat(reference, 4), symbol=symbol, exchange=exchange, start="2024-01-02 10:00", volume=1e9
     )
     played = play(
         candles,
-        {1: lambda s: s.buy(1), 2: lambda s: s.sell(1)},
+        {1: lambda s: s.buy(lot), 2: lambda s: s.sell(lot)},
         costs="none",
         initial_cash=10_000_000,
     )
@@ -47,6 +46,22 @@ def test_P8_slippage_by_class(
         pytest.approx(reference + slippage),
         pytest.approx(reference - slippage),
     ]
+
+
+def test_P8_slippage_of_a_stock_option() -> None:
+    """1.5 %; brokers take no MARKET order for it, so limits beyond the price do the same."""
+    candles = bars(
+        *flat(20, 4), symbol="SBIN28MAR24800CE", exchange="NFO", start=LATER, volume=1e9
+    )
+    steps: dict[Any, Step] = {
+        0: lambda s: s.keep(s.buy(1)),
+        1: lambda s: s.buy(1, "LIMIT", price=25),
+        2: lambda s: s.sell(1, "LIMIT", price=15),
+    }
+    played = play(candles, steps, costs="none")
+    assert "MARKET" in played.order(0).rejection_reason
+    assert [fill.slippage for fill in played.fills] == [pytest.approx(0.3)] * 2
+    assert played.prices == [pytest.approx(20.3), pytest.approx(19.7)]
 
 
 def test_P8_the_first_minute_costs_twice() -> None:
@@ -75,7 +90,7 @@ def test_P8_the_afternoon_of_the_expiry_costs_twice(day: str, clock: str, slippa
         *flat(200, 4), symbol="NIFTY28MAR2422000CE", exchange="NFO",
         start=f"2024-03-{day} {clock}", volume=1e9,
     )  # fmt: skip
-    played = play(candles, {0: lambda s: s.buy(1)}, costs="none")
+    played = play(candles, {0: lambda s: s.buy(50)}, costs="none")
     assert played.fills[0].slippage == pytest.approx(slippage)
 
 

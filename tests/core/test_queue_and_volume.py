@@ -177,7 +177,7 @@ def test_P7_partly_filled_is_open_and_keeps_its_fills_when_the_session_ends() ->
     played = play(
         candles,
         {
-            0: lambda s: s.keep(s.buy(25, "LIMIT", price=95)),
+            0: lambda s: s.keep(s.buy(25, "LIMIT", price=95, product="CNC")),
             2: lambda s: s.notes.extend(
                 (o.status, o.filled_quantity, o.pending_quantity) for o in s.get_orders()
             ),

@@ -7,6 +7,8 @@ from math import floor, inf
 from operator import itemgetter
 from typing import NamedTuple
 
+import numpy as np
+
 from tapeback.core.frictions import Frictions
 from tapeback.core.path import low_first, path_times, price_at
 from tapeback.core.portfolio import Portfolio
@@ -15,6 +17,7 @@ from tapeback.market import timeframes
 from tapeback.market.candles import Candles
 from tapeback.market.price_bands import locked
 from tapeback.market.rulebook import Charge, Rulebook, SessionTerms
+from tapeback.market.settlement import Holding
 from tapeback.models.candle import Candle
 from tapeback.models.instrument import Instrument
 from tapeback.models.order import Order
@@ -72,6 +75,7 @@ class Book:
         "has_volume",
         "hit_high",
         "hit_low",
+        "holding",
         "instrument",
         "intraday",
         "last_close",
@@ -133,6 +137,7 @@ class Book:
         self.floor = 0.0
         self.ceiling = inf
         self.last_close = 0.0
+        self.holding: Holding | None = None
         self.gate_low = -inf
         self.gate_high = inf
         self.through = rules.limit_fill == "through"
@@ -170,6 +175,13 @@ class Book:
             self.positions[product] = found
             self._enter_terms(found)
         return found
+
+    def session_candles(self, now: int) -> Candles:
+        """The bars of the present session that are closed by `now`."""
+        candles = self.candles
+        first = int(np.searchsorted(candles.starts, self.session_opens))
+        last = int(np.searchsorted(candles.ends, now, side="right"))
+        return candles[first : max(first, last)]
 
     # Resting orders ------------------------------------------------------------------------
 

@@ -2,24 +2,26 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from heapq import heappop, heappush
 from itertools import islice
 from math import inf
 from traceback import format_exc
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import numpy as np
 
 from tapeback.core.book import Book
 from tapeback.core.clearing import Clearing
+from tapeback.core.corporate import CorporateActions
 from tapeback.core.equity import EquityColumns, equity_columns
 from tapeback.core.order_simulator import OrderSimulator
 from tapeback.core.portfolio import Portfolio
 from tapeback.core.ports import Listener, Progress, StrategyPort
 from tapeback.core.rules import ExecutionRules
-from tapeback.core.series import OpenBars, Square, finest, set_leaders
+from tapeback.core.series import OpenBars, TimedCut, finest, set_leaders
 from tapeback.core.timeline import EventQueue, Moment
 from tapeback.errors import DataError
 from tapeback.market import timeframes
@@ -57,15 +59,30 @@ class RunRecord:
     faults: list[Fault] = field(default_factory=list)
 
 
-def _square_off_bar(book: Book, first: int, after: int) -> tuple[int, bool]:
-    """Where the session of the bars `first` to `after` is squared off: before which bar, and
-    whether at its open or, a coarser bar having spanned that time, between the two."""
-    candles, due = book.candles, book.terms.square_off
-    if due == NEVER:
-        return -1, False
-    at = first + int(np.searchsorted(candles.starts[first:after], due))
-    spanned = at > first and candles.ends[at - 1] > due
-    return at, at < after and not spanned
+class Cut(NamedTuple):
+    """Something that broker or exchange does at the time `due`, ns UTC, between two bars: ahead of
+    the bar with index `before`, or, `at_open`, once its open is printed."""
+
+    before: int
+    at_open: bool
+    due: int
+    squares_off: bool
+
+
+def _cuts(book: Book, first: int, after: int) -> deque[Cut]:
+    """The cuts of the session of the bars `first` to `after`, in the order of their times."""
+    candles, terms = book.candles, book.terms
+    found = []
+    if terms.square_off < NEVER:
+        due = terms.square_off
+        at = first + int(np.searchsorted(candles.starts[first:after], due))
+        spanned = at > first and bool(candles.ends[at - 1] > due)
+        found.append(Cut(at, at < after and not spanned, due, True))
+    if terms.continuous_ends < terms.closes:
+        due = terms.continuous_ends
+        at = first + int(np.searchsorted(candles.starts[first:after], due))
+        found.append(Cut(at, False, due, False))
+    return deque(sorted(found, key=lambda cut: (cut.before, cut.due)))
 
 
 class _Halt(BaseException):
@@ -111,6 +128,7 @@ class BacktestEngine:
             book = Book(instrument, candles, rules, portfolio, rulebook)
             self.simulator.add_book(book)
         set_leaders(list(self.simulator.books.values()))
+        self._corporate = CorporateActions(self.simulator, rulebook)
         self._shown = self._shown_series()
 
     def run(self, strategy: StrategyPort, listener: Listener | None = None) -> RunRecord:
@@ -125,8 +143,10 @@ class BacktestEngine:
                 self._run_single()
             else:
                 self._run_many()
+            self.clearing.expire_contracts(over=False)
             if self.rules.close_at_end:
                 self._close_positions()
+            self.clearing.close_accounts()
             self._call(strategy.on_end, "on_end")
             self._tell_progress()
         except _Halt:
@@ -186,7 +206,7 @@ class BacktestEngine:
         starts, total = candles.starts, len(candles)
         step = max(_LEAST, min(_CHUNK, total // _STEPS))
         sessions = iter([*candles.session_firsts.tolist(), total])
-        boundary, square, at_open = next(sessions), -1, False
+        boundary, cuts = next(sessions), deque[Cut]()
         for begin in range(0, total, step):
             self._report()
             end = min(begin + step, total)
@@ -194,31 +214,35 @@ class BacktestEngine:
             ends = iter(candles.ends[begin:end].tolist())
             at = begin
             while at < end:
-                if at == square:
-                    self._square_off(book, at_open)
+                while cuts and cuts[0].before == at:
+                    self._cut(book, cuts.popleft())
                 if at == boundary:
                     first, boundary = at, next(sessions)
                     if at:
                         self._end_session()
-                    book.new_session(int(starts[at]))
-                    square, at_open = _square_off_bar(book, first, boundary)
-                stop = min(end, square if square > at else boundary)
+                    self._begin_session(book, int(starts[at]))
+                    cuts = _cuts(book, first, boundary)
+                stop = min(end, cuts[0].before if cuts else boundary)
                 count = stop - at
                 self._play(zip(islice(rows, count), islice(ends, count), strict=True), book)
                 self._done = at = stop
-        if square == total and candles.ends[-1] > book.terms.square_off:
-            self._square_off(book, False)
+        for cut in cuts:
+            if candles.ends[-1] > cut.due:
+                self._cut(book, cut)
 
-    def _square_off(self, book: Book, at_open: bool) -> None:
-        """Square off the only instrument, now or at the open of its next bar (S3)."""
-        if "MIS" not in book.positions:
-            return
-        if at_open:
-            book.squaring, book.gate_low = True, inf
-        else:
-            self.simulator.square_off(book)
-            if self.simulator.events:
-                self.simulator.deliver()
+    def _cut(self, book: Book, cut: Cut) -> None:
+        """Square off the only instrument, now or at the open of its next bar (S3), or let its
+        closing auction begin."""
+        simulator = self.simulator
+        if not cut.squares_off:
+            simulator.begin_auction(book)
+        elif "MIS" in book.positions:
+            if cut.at_open:
+                book.squaring, book.gate_low = True, inf
+            else:
+                simulator.square_off(book)
+        if simulator.events:
+            simulator.deliver()
 
     def _play(self, bars: Iterator[tuple[Candle, int]], book: Book) -> None:
         """The hot loop: two comparisons decide whether a bar concerns the book at all."""
@@ -244,11 +268,11 @@ class BacktestEngine:
 
     def _run_many(self) -> None:
         simulator = self.simulator
-        bars = [OpenBars(candles, k) for k, candles in enumerate(self.series)]
+        bars = [OpenBars(candles, k, self._begin_session) for k, candles in enumerate(self.series)]
         for k in self._finest:
             candles = self.series[k]
             bars[k].book = simulator.books[candles.symbol, candles.exchange]
-        squares: list[Square] = []
+        cuts: list[TimedCut] = []
         day, last_close, due = -1, simulator.now, 0
         every = max(1, self._total // _STEPS)
         for moment in EventQueue(self.series):
@@ -258,8 +282,8 @@ class BacktestEngine:
                 self._show([bars[k].current for k in moment.closings if self._shown[k]])
                 last_close = moment.ts
                 self._done += len(moment.closings)
-            if squares and squares[0][0] <= moment.ts:
-                self._square_off_due(squares, moment.ts)
+            if cuts and cuts[0][0] <= moment.ts:
+                self._make_cuts(cuts, moment.ts)
             if moment.openings and moment.day != day:
                 if day >= 0:
                     simulator.now = last_close
@@ -269,7 +293,7 @@ class BacktestEngine:
             opened = [
                 book
                 for k in moment.openings
-                if (book := bars[k].open_next(moment.ts, day, squares)) is not None
+                if (book := bars[k].open_next(moment.ts, day, cuts)) is not None
             ]
             self._walk(opened, moment)
             if self._done >= due:
@@ -318,22 +342,29 @@ class BacktestEngine:
             simulator.walking = False
             simulator.now = moment.ts
 
-    def _square_off_due(self, squares: list[Square], ts: int) -> None:
-        """Square off the instruments whose time has come (S3): at the open of their next bar, or,
+    def _make_cuts(self, cuts: list[TimedCut], ts: int) -> None:
+        """Do what has become due by `ts`. MIS is squared off (S3) at the open of the next bar, or,
         where a coarser bar spans that time, at its close."""
         simulator = self.simulator
-        while squares and squares[0][0] <= ts:
-            _, number, book = heappop(squares)
-            if "MIS" not in book.positions:
+        while cuts and cuts[0][0] <= ts:
+            _, number, squares_off, book = heappop(cuts)
+            if not squares_off:
+                simulator.begin_auction(book)
+            elif "MIS" not in book.positions:
                 continue
-            if book.start < ts < book.end:
-                heappush(squares, (book.end, number, book))
+            elif book.start < ts < book.end:
+                heappush(cuts, (book.end, number, True, book))
             elif book.end == ts and book.start < book.terms.square_off:
                 simulator.square_off(book)
             else:
                 book.squaring, book.gate_low = True, inf
         if simulator.events:
             simulator.deliver()
+
+    def _begin_session(self, book: Book, ts: int) -> None:
+        """Let an instrument take up the rules of the day whose first bar begins at `ts`."""
+        book.new_session(ts)
+        self._corporate.begin_session(book, ts)
 
     def _end_session(self) -> None:
         """What broker and exchange do once the session is over that ended `now`."""

@@ -67,6 +67,17 @@ class Ledger(Sequence[Fill]):
         self.thin: set[int] = set()
         self.postings: list[Posting] = []
 
+    def append(self, ts: int, signed: int, order: Order, rule: str) -> None:
+        """Note units that came or went at no price."""
+        self.ts.append(ts)
+        self.signed.append(signed)
+        self.price.append(0.0)
+        self.units.append(0)
+        self.charges.append(0)
+        self.reference.append(0.0)
+        self.orders.append(order)
+        self.rules.append(rule)
+
     def columns(self) -> FillColumns:
         """The whole ledger as arrays; asked for once the run is over."""
         moved = np.zeros(len(self))

@@ -12,7 +12,9 @@ from tapeback.core.ledger import Ledger, OrderLog, Parts
 from tapeback.core.portfolio import Portfolio
 from tapeback.core.ports import Listener
 from tapeback.core.rules import ExecutionRules
+from tapeback.market.settlement import cash_rules
 from tapeback.models.order import Order
+from tapeback.models.position import Position
 from tapeback.utils.clock import DAY_NS, day_number, midnight, to_ist
 from tapeback.utils.money import RUPEE
 
@@ -267,14 +269,18 @@ class Matching(ABC):
 
     def _execute(  # noqa: PLR0917
         self, book: Book, order: Order, quantity: int, price: float, reference: float,
-        parts: Parts | None, rule: str, thin: bool,
+        parts: Parts | None, rule: str, thin: bool, charges: int = -1,
     ) -> None:  # fmt: skip
+        """Book an execution; its charges are worked out unless they are given."""
         portfolio, now = self.portfolio, self.now
         signed = quantity if order.action == "BUY" else -quantity
         units = round(price * RUPEE)
         product, value = order.product, quantity * units
         position = book.positions.get(product) or book.position(product)
-        charges = book.charges[product](signed > 0, value, order.turnover)
+        if charges < 0:
+            charges = book.charges[product](signed > 0, value, order.turnover)
+        if product == "CNC" and signed < 0 and self._margined:
+            self._hold_back(book, position, quantity, value)
         portfolio.settle(order, position, signed, units, charges)
         if self._margined:
             self._add_margin_ts(now)
@@ -312,6 +318,26 @@ class Matching(ABC):
             self._tend_linked(book, order, quantity)
         elif self.listener is not None:
             self.notify(order)
+
+    def _hold_back(self, book: Book, position: Position, quantity: int, value: int) -> None:
+        """Keep from new orders what a sale of shares has not made usable yet, before it is booked:
+        of shares bought today, of settled holdings and of unsettled ones, in this order."""
+        rules = cash_rules(book.terms.day)
+        today = min(quantity, max(position.day_quantity, 0))
+        held = 0
+        if today:
+            proceeds = value * today // quantity
+            cost = position.cost * today // position.quantity
+            held = proceeds - rules.usable_today("today", proceeds, cost)
+        rest, holding = quantity - today, book.holding
+        if rest and holding is not None:
+            settled = min(rest, max(0, holding.settled(book.terms.day)))
+            proceeds = value * settled // quantity
+            held += proceeds - rules.usable_today("holding", proceeds)
+            proceeds = value * (rest - settled) // quantity
+            held += proceeds - rules.usable_today("unsettled", proceeds)
+        if held:
+            self.portfolio.hold_back(held)
 
     def _note_shortfall(self, available: int) -> None:
         day = day_number(self.now)

@@ -15,6 +15,7 @@ from tapeback.core.rules import ExecutionRules
 from tapeback.core.walking import Walking
 from tapeback.models.order import Order
 from tapeback.models.position import Position
+from tapeback.models.posting import Posting
 
 
 class OrderSimulator(Walking):
@@ -101,7 +102,7 @@ class OrderSimulator(Walking):
         if self._latency:
             self.send(book, order, change)
         else:
-            self._modify(book, order, change)
+            self.modify(book, order, change)
 
     def square_off(self, book: Book) -> None:
         """Cancel the MIS orders of an instrument and close its MIS position by MARKET (S3). Between
@@ -122,6 +123,50 @@ class OrderSimulator(Walking):
         else:
             self.fill_at_last_close(book, order, "S3 coarse")
         self.squared_off += 1
+        broker = book.terms.broker
+        if broker is not None and broker.penalty:
+            note = f"MIS of {position.symbol} was squared off by the broker"
+            self.post(book, "square-off penalty", -broker.penalty, note)
+
+    def begin_auction(self, book: Book) -> None:
+        """Cancel the stops of a share whose closing auction begins: the exchange does not take
+        them there. Limits stay."""
+        for order in self.working():
+            if order.seq and self.book_of(order) is book and order.status == "trigger pending":
+                self.cancel(book, order, "stop orders end when the closing auction begins.")
+
+    def settle(self, book: Book, order: Order, price: float, rule: str) -> None:
+        """Book a registered order at a settlement price, free of charges, as the session's last
+        event."""
+        now = self.now
+        self.now = now - MILLISECOND_NS
+        self._execute(book, order, order.quantity, price, price, None, rule, False, charges=0)
+        self.now = now
+
+    def book_shares(self, book: Book, position: Position, signed: int, rule: str) -> None:
+        """Write shares that came or went without a trade into the ledger; the position is what it
+        is already."""
+        order = Order(
+            symbol=position.symbol,
+            exchange=position.exchange,
+            product=position.product,
+            action="BUY" if signed > 0 else "SELL",
+            quantity=abs(signed),
+            strategy="CORPORATE_ACTION",
+        )
+        self.register(order)
+        order.filled_quantity, order.filled_ts = order.quantity, self.now
+        self.end(order, "complete")
+        self.ledger.append(self.now, signed, order, rule)
+        book.net += signed
+
+    def post(self, book: Book, kind: str, units: int, note: str, *, charge: bool = True) -> None:
+        """Book money that no execution moves, on the day whose session ended `now`."""
+        ts, instrument = self.now - MILLISECOND_NS, book.instrument
+        self.portfolio.post(units)
+        self.ledger.postings.append(
+            Posting(ts, kind, units, instrument.symbol, instrument.exchange, note, charge)
+        )
 
     def closing_order(self, position: Position, strategy: str) -> Order:
         """A registered MARKET order that closes a position; `strategy` tells who sends it."""
@@ -187,11 +232,11 @@ class OrderSimulator(Walking):
             else:
                 self.enter(book, order)
         elif change.quantity:
-            self._modify(book, order, change)
+            self.modify(book, order, change)
         else:
             self.cancel(book, order)
 
-    def _modify(self, book: Book, order: Order, change: Change) -> None:
+    def modify(self, book: Book, order: Order, change: Change) -> None:
         """Apply a modification; a new price or a larger quantity goes to the end of the queue."""
         price = change.price or order.price
         trigger = order.trigger_price

@@ -83,6 +83,16 @@ class Portfolio:
         self.held_back += units
         self.available_units -= units
 
+    def exchange(self, position: Position, quantity: int, cost: int) -> None:
+        """Let a position become another quantity at another cost, as a corporate action does."""
+        gained = cost - position.cost
+        position.quantity = quantity
+        position.cost = cost
+        if self.margined:
+            freed = self._rebook(position)
+            self.blocked_units -= freed
+            self.available_units += gained + freed
+
     def settle_sales(self) -> None:
         """Let new orders use what was held back."""
         self.available_units += self.held_back

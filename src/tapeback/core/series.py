@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from heapq import heappush
 from itertools import chain
 from typing import Any
@@ -14,16 +14,20 @@ from tapeback.market.rulebook import NEVER
 
 # Rows that each series holds as Python objects at a time: few, for there may be many series.
 _CHUNK = 256
-# When an instrument is squared off (ns UTC), its number, and its book.
-Square = tuple[int, int, Book]
+# When something is done with an instrument (ns UTC), its number, whether MIS is squared off or, if
+# not, its closing auction begins, and its book.
+TimedCut = tuple[int, int, bool, Book]
 
 
 class OpenBars:
     """Where one series stands: `current` is the bar that began last; `book` takes prices from it
     if it is its symbol's finest."""
 
-    def __init__(self, candles: Candles, number: int) -> None:
+    def __init__(
+        self, candles: Candles, number: int, begin_session: Callable[[Book, int], None]
+    ) -> None:
         self._number = number
+        self._begin_session = begin_session
         self.book: Book | None = None
         self.current: Any = None
         self._bars = chain.from_iterable(
@@ -36,9 +40,9 @@ class OpenBars:
         )
         self._session = -1
 
-    def open_next(self, ts: int, day: int, squares: list[Square]) -> Book | None:
+    def open_next(self, ts: int, day: int, cuts: list[TimedCut]) -> Book | None:
         """Let the next bar begin; the book if something may meet it. With the first bar of a
-        session the instrument joins those that will be squared off."""
+        session the instrument's times join the `cuts`."""
         candle, end = next(self._bars)
         self.current = candle
         book = self.book
@@ -46,9 +50,12 @@ class OpenBars:
             return None
         if self._session != day:
             self._session = day
-            book.new_session(ts)
-            if book.terms.square_off < NEVER:
-                heappush(squares, (book.terms.square_off, self._number, book))
+            self._begin_session(book, ts)
+            terms = book.terms
+            if terms.square_off < NEVER:
+                heappush(cuts, (terms.square_off, self._number, True, book))
+            if terms.continuous_ends < terms.closes:
+                heappush(cuts, (terms.continuous_ends, self._number, False, book))
         book.open_bar(candle, end)
         touched = candle.low <= book.gate_low or candle.high >= book.gate_high
         return book if touched and not book.dead(candle) else None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 
+from tapeback.core.corporate import RULE as ACTION_RULE
 from tapeback.core.ledger import Ledger
 from tapeback.models.order import Order
 from tapeback.models.trade import Trade
@@ -76,13 +77,17 @@ def match_trades(ledger: Ledger) -> list[Trade]:
     """
     queues: dict[tuple[str, str, str], deque[_Lot]] = {}
     matches: list[_Match] = []
-    for ts, order, signed, price, fees in zip(
-        ledger.ts, ledger.orders, ledger.signed, ledger.units, ledger.charges, strict=True
-    ):
+    for ts, order, signed, price, fees, rule in zip(
+        ledger.ts, ledger.orders, ledger.signed, ledger.units, ledger.charges, ledger.rules,
+        strict=True,
+    ):  # fmt: skip
         key = (order.symbol, order.exchange, order.product)
         queue = queues.get(key)
         if queue is None:
             queue = queues[key] = deque()
+        if rule == ACTION_RULE and queue:
+            _scale(queue, signed)
+            continue
         long, left = signed > 0, abs(signed)
         while left and queue and queue[0].long is not long:
             lot = queue[0]
@@ -105,6 +110,23 @@ def match_trades(ledger: Ledger) -> list[Trade]:
             else:
                 queue.append(_Lot(ts, order, left, price, fees, long))
     return [_trade(number, match) for number, match in enumerate(matches, 1)]
+
+
+def _scale(lots: deque[_Lot], signed: int) -> None:
+    """Spread shares that a corporate action gave, or took, over the open lots by their size; what
+    they cost stays."""
+    held = sum(lot.quantity for lot in lots)
+    now = held + (signed if lots[0].long else -signed)
+    before = after = 0
+    for lot in lots:
+        before += lot.quantity
+        lot.quantity = now * before // held - after
+        after += lot.quantity
+    for lot in [lot for lot in lots if not lot.quantity]:
+        lots.remove(lot)
+        if lots:
+            lots[-1].value += lot.value
+            lots[-1].fees += lot.fees
 
 
 def _trade(number: int, match: _Match) -> Trade:

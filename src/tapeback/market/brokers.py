@@ -7,7 +7,9 @@ named other one, and the profile lists what it borrowed.
 from __future__ import annotations
 
 import re
+from bisect import bisect_right
 from collections.abc import Iterator, Mapping
+from datetime import date
 from functools import cache
 from typing import Any, Literal, cast
 
@@ -17,7 +19,7 @@ from tapeback.errors import ConfigError, did_you_mean
 from tapeback.market.dated import Row, rows, table
 from tapeback.market.instruments import INDEX_UNDERLYINGS
 from tapeback.models.instrument import Instrument
-from tapeback.utils.clock import MINUTE_NS
+from tapeback.utils.clock import MINUTE_NS, day_of
 from tapeback.utils.money import RUPEE
 
 Treatment = Literal["accept", "refuse", "protect"]
@@ -108,6 +110,7 @@ class BrokerProfile:
         self.name = name
         self.plan = plan
         self._chain = chain
+        self._rules: dict[tuple[Instrument, int], BrokerRules] = {}
         self._own = own
         self._slabs = _named(chain, own)
 
@@ -142,7 +145,14 @@ class BrokerProfile:
         return None
 
     def rules(self, instrument: Instrument, day: int) -> BrokerRules:
-        """What holds for orders in an instrument on an Indian day number; asked once a session."""
+        """What holds for orders in an instrument on an Indian day number."""
+        key = (instrument, bisect_right(change_days(), day))
+        known = self._rules.get(key)
+        if known is None:
+            known = self._rules[key] = self._resolve(instrument, day)
+        return known
+
+    def _resolve(self, instrument: Instrument, day: int) -> BrokerRules:
         used: list[Row] = []
 
         def take(row: Row | None) -> Row | None:
@@ -195,6 +205,22 @@ class BrokerProfile:
         if (rules.stop_market if stop else rules.market) != "protect":
             return None
         return rules.protection_price(buy, price, instrument.tick_size)
+
+
+@cache
+def change_days() -> tuple[int, ...]:
+    """The Indian day numbers on which a rule of any broker or exchange here begins, in order."""
+    found: set[int] = set()
+    waiting: list[Any] = [table("brokers")]
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, dict):
+            if isinstance(node.get("from"), date):
+                found.add(day_of(node["from"]))
+            waiting += node.values()
+        elif isinstance(node, list):
+            waiting += node
+    return tuple(sorted(found))
 
 
 @cache

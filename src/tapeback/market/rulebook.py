@@ -6,6 +6,7 @@ the tables that was relied on is noted, so that a run can name those of low conf
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Callable, Iterable
 from math import inf
 from typing import Literal
@@ -14,7 +15,7 @@ import msgspec
 
 from tapeback.errors import DataError
 from tapeback.market.bans import BanList
-from tapeback.market.brokers import BrokerProfile, BrokerRules, broker_of
+from tapeback.market.brokers import BrokerProfile, BrokerRules, broker_of, change_days
 from tapeback.market.calendar import calendar_of
 from tapeback.market.charges import ChargeSchedule
 from tapeback.market.contracts import terms_of, whole_lots
@@ -28,7 +29,7 @@ from tapeback.market.price_bands import LimitProtection, PriceBand
 from tapeback.market.rates import Rates
 from tapeback.market.schedule import Session
 from tapeback.market.segments import segment_of
-from tapeback.market.squareoff import squareoff_at, squareoff_rule
+from tapeback.market.squareoff import squareoff_rule, time_of
 from tapeback.market.underlyings import has_derivatives, underlyings_row
 from tapeback.models.instrument import Instrument
 
@@ -100,6 +101,8 @@ class Rulebook:
         self._bans = bans or BanList()
         self._used: dict[Row, None] = {}
         self._rates: dict[int, Rates] = {}
+        self._square_offs: dict[tuple[str, bool, int], Row | None] = {}
+        self._rules: dict[int, BrokerRules] = {}
 
     def instrument(self, symbol: str, exchange: str) -> Instrument:
         """The instrument of an OpenAlgo symbol; a master contract that lists it wins."""
@@ -118,19 +121,21 @@ class Rulebook:
         if session is not None:
             self.note(session.rows)
         if self.fidelity == "none":
-            return SessionTerms(day, opens, closes, ends, tick_size=instrument.tick_size)
+            return SessionTerms(day, opens, closes, closes, tick_size=instrument.tick_size)
         square_off = self._square_off(instrument, day, opens, closes, session)
         shares = instrument.kind == "equity" and has_derivatives(instrument.symbol)
         contract = terms_of(instrument, day, close, underlying_close=underlying, derivatives=shares)
         self.note(contract.rows)
         lot = self._lot(instrument, day, contract.multiplier)
         if self.fidelity == "sandbox":
-            return SessionTerms(day, opens, closes, ends, square_off, lot, contract.tick_size)
+            return SessionTerms(day, opens, closes, closes, square_off, lot, contract.tick_size)
         if shares:
             self.note((underlyings_row(),))
         locks = _locks(instrument, contract.band, close)
         rules = self.broker.rules(instrument, day)
-        self.note(rules.rows)
+        if id(rules) not in self._rules:
+            self._rules[id(rules)] = rules
+            self.note(rules.rows)
         return SessionTerms(
             day, opens, closes, ends, square_off, lot, contract.tick_size,
             whole_lots(contract.freeze_quantity, lot.traded), contract.band, *locks,
@@ -180,11 +185,13 @@ class Rulebook:
         self, instrument: Instrument, day: int, opens: int, closes: int, session: Session | None
     ) -> int:
         auction = session is not None and session.closing_auction is not None
-        rule = squareoff_rule(self.broker, instrument, day, auction)
-        if rule is None:
-            return NEVER
-        self.note((rule,))
-        return squareoff_at(self.broker, instrument, opens, closes, day, auction)
+        key = (instrument.exchange, auction, bisect_right(change_days(), day))
+        if key not in self._square_offs:
+            rule = squareoff_rule(self.broker, instrument, day, auction)
+            self._square_offs[key] = rule
+            self.note(() if rule is None else (rule,))
+        found = self._square_offs[key]
+        return NEVER if found is None else time_of(found, opens, closes, day)
 
 
 def _locks(instrument: Instrument, band: PriceBand | None, close: float) -> tuple[float, float]:

@@ -85,10 +85,12 @@ class _Day(NamedTuple):
 
 
 class _Year(NamedTuple):
-    """What is known of a calendar year that begins on day number `first`: its session days, its
-    unusual ones, and the clocks of each of its days (rows as in `Clocks`)."""
+    """What is known of a calendar year that begins on day number `first`: whether the tables have
+    it, its session days, its unusual ones, and the clocks of each of its days (rows as in
+    `Clocks`)."""
 
     first: int
+    tabled: bool
     open_days: Ints
     unusual: dict[int, _Day]
     clocks: Ints
@@ -131,8 +133,7 @@ class Schedule:
         return Closing("weekend", _WEEKEND[weekday - 5], self.projected(day))
 
     def projected(self, day: int) -> bool:
-        first, last = _tabled_years()
-        return day < self._regular.first_day or not first <= date_of_day(day).year <= last
+        return day < self._regular.first_day or not self._year_of(day).tabled
 
     def clocks(self, days: Ints) -> Clocks:
         clocks = np.empty((3, len(days)), np.int64)
@@ -172,7 +173,8 @@ class Schedule:
             if known.segments:
                 opens, closes = known.segments[0][0], known.segments[-1][1]
                 clocks[:, day - first] = np.array([opens, closes, closes]) * MINUTE_NS
-        return _Year(first, days[is_open], unusual, clocks)
+        begins, ends = _tabled_years()
+        return _Year(first, begins <= year <= ends, days[is_open], unusual, clocks)
 
     def _unusual_days(self, year: int) -> dict[int, _Day]:
         """Holidays, then what takes place on some of them or beside them."""
@@ -235,18 +237,19 @@ class Schedule:
         unusual = year.unusual.get(day)
         begins = midnight(day)
         hours = self._regular.row(day)
-        projected = self.projected(day)
+        projected = not year.tabled or day < self._regular.first_day
         if unusual is None:
             if (day + 3) % 7 >= 5 and self._market != _AROUND_THE_CLOCK:
                 return None
-            opens, ends, closes = (begins + c for c in year.clocks[:, day - year.first].tolist())
-            auction = (ends, closes) if closes > ends else None
+            opens, ends, closes = year.clocks[:, day - year.first].tolist()
+            auction = (begins + ends, begins + closes) if closes > ends else None
             key = hours.since, year.first, projected
             relied = self._relied.get(key)
             if relied is None:
                 relied = self._relied[key] = self._relied_on(day, hours, None, projected)
             note = hours.get("note", "")
-            return Session(day, "regular", ((opens, ends),), auction, note, projected, relied)
+            span = begins + opens, begins + ends
+            return Session(day, "regular", (span,), auction, note, projected, relied)
         if not unusual.segments:
             return None
         segments = tuple(

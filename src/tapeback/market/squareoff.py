@@ -46,8 +46,11 @@ def squareoff_at(
     when it ends early, it is 15 minutes before the end; where MIS knows no time, the end.
     """
     rule = squareoff_rule(profile, instrument, day, has_closing_auction)
-    if rule is None:
-        return session_closes
+    return session_closes if rule is None else time_of(rule, session_opens, session_closes, day)
+
+
+def time_of(rule: Row, session_opens: int, session_closes: int, day: int) -> int:
+    """The instant, ns UTC, that a rule sets in the session of a day, as `squareoff_at` says."""
     if "at" in rule.values:
         at = midnight(day) + clock_ns(rule["at"])
     else:

@@ -1,0 +1,108 @@
+"""Corporate actions: what splits, bonuses, dividends, rights and demergers make of shares held and
+of orders that rest, before the first price of the ex-date (`market/corporate_actions`)."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from tapeback.core.book import Book, Change
+from tapeback.core.order_simulator import OrderSimulator
+from tapeback.market import timeframes
+from tapeback.market.corporate_actions import Entitlement, ExDay
+from tapeback.market.price_jumps import examine, gaps_of
+from tapeback.market.rulebook import Rulebook
+from tapeback.market.settlement import Lot
+from tapeback.models.position import Position
+from tapeback.utils.clock import DAY_NS, day_number
+from tapeback.utils.money import to_units
+
+RULE = "action"
+
+
+class CorporateActions:
+    """The actions of a run's shares that its prices do not contain yet, by share and ex-date."""
+
+    def __init__(self, simulator: OrderSimulator, rulebook: Rulebook) -> None:
+        self._simulator = simulator
+        self._rulebook = rulebook
+        self._due: dict[Book, list[ExDay]] = {}
+        for book in simulator.books.values():
+            candles, instrument = book.candles, book.instrument
+            known = rulebook.actions.of(instrument.symbol, instrument.exchange)
+            if not known or instrument.kind != "equity":
+                continue
+            if timeframes.duration(candles.timeframe) <= DAY_NS:
+                days = examine(gaps_of(candles), known).to_apply()
+                self._due[book] = list(days)
+
+    def begin_session(self, book: Book, ts: int) -> None:
+        """Apply what has become due for a share by the session whose first bar begins at `ts`."""
+        due = self._due.get(book)
+        day = day_number(ts)
+        while due and due[0].day <= day:
+            ex_day = due.pop(0)
+            if book.candle is not None:
+                self._rulebook.note(ex_day.rows)
+                self._apply(book, ex_day, ts)
+
+    def _apply(self, book: Book, ex_day: ExDay, ts: int) -> None:
+        close = to_units(book.last_close)
+        at = int(np.searchsorted(book.candles.starts, ts))
+        price = to_units(float(book.candles.open[at]))
+        for position in list(book.positions.values()):
+            if position.quantity:
+                due = ex_day.apply_to_position(
+                    position.quantity, position.cost, close=close, price=price
+                )
+                self._rulebook.note(due.rows)
+                self._book(book, position, ex_day, due)
+        for order in self._simulator.working():
+            if self._simulator.book_of(order) is not book:
+                continue
+            left = order.quantity - order.filled_quantity
+            adjusted = ex_day.apply_to_order(
+                left, order.price, order.trigger_price, close=close, tick=book.tick
+            )
+            self._rulebook.note((adjusted.row,))
+            if not adjusted.quantity:
+                self._simulator.cancel(book, order, "a corporate action ended the order.")
+            elif (adjusted.quantity, adjusted.price) != (left, order.price) or (
+                adjusted.trigger_price != order.trigger_price
+            ):
+                quantity = order.filled_quantity + adjusted.quantity
+                change = Change(quantity, adjusted.price, adjusted.trigger_price)
+                self._simulator.modify(book, order, change)
+
+    def _book(self, book: Book, position: Position, ex_day: ExDay, due: Entitlement) -> None:
+        """Let a position become what it is entitled to."""
+        simulator, symbol = self._simulator, position.symbol
+        kinds = " and ".join(dict.fromkeys(action.kind for action in ex_day.actions))
+        more = due.quantity - position.quantity
+        simulator.portfolio.exchange(position, due.quantity, due.cost)
+        if more:
+            simulator.book_shares(book, position, more, RULE)
+        if position.product == "CNC":
+            position.overnight, position.overnight_cost = due.quantity, due.cost
+            if book.holding is not None:
+                whole = Lot(due.quantity, due.cost, ex_day.day, ex_day.day)
+                book.holding.lots = [whole] if due.quantity else []
+        if due.cash:
+            simulator.post(book, kinds, due.cash, f"{kinds} of {symbol}", charge=False)
+        if due.child_quantity:
+            self._give_child(book, position, due)
+
+    def _give_child(self, book: Book, position: Position, due: Entitlement) -> None:
+        """The shares of a demerged company: held where the run trades them, else worth what the
+        market took off the parent."""
+        simulator = self._simulator
+        target = simulator.books.get((due.child, book.instrument.exchange))
+        if target is None:
+            worth = due.child_quantity * due.child_price
+            note = f"{due.child_quantity} {due.child}, which the run has no bars of, at their worth"
+            simulator.post(book, "demerger", worth, note, charge=False)
+            return
+        child = target.position(position.product)
+        simulator.portfolio.exchange(
+            child, child.quantity + due.child_quantity, child.cost + due.child_cost
+        )
+        simulator.book_shares(target, child, due.child_quantity, RULE)

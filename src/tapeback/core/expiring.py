@@ -1,0 +1,142 @@
+"""Contracts that end: settled in cash, by delivery, or worthless (`market/expiry`)."""
+
+from __future__ import annotations
+
+from tapeback.core.book import Book
+from tapeback.core.order_simulator import OrderSimulator
+from tapeback.market.expiry import Delivery, Levy, Settlement, settle_expiry
+from tapeback.market.expiry_levies import delivery_levy, exercise_levy
+from tapeback.market.rulebook import Rulebook
+from tapeback.market.segments import segment_of
+from tapeback.market.settlement import closing_value
+from tapeback.models.order import Order
+from tapeback.models.position import Position
+from tapeback.utils.money import RUPEE
+
+RULE = "expiry"
+
+
+class Expiring:
+    """Settles what is open of a contract on its last day."""
+
+    def __init__(self, simulator: OrderSimulator, rulebook: Rulebook, live: bool) -> None:
+        self._simulator = simulator
+        self._rulebook = rulebook
+        self._live = live
+
+    def settle(self, book: Book, day: int) -> None:
+        """End all orders and positions in a contract that expires on an Indian day number."""
+        simulator = self._simulator
+        for order in simulator.working():
+            if simulator.book_of(order) is book:
+                simulator.cancel(book, order, "the contract has expired.")
+        for position in list(book.positions.values()):
+            if position.quantity:
+                self._settle_position(book, position, day)
+
+    def _settle_position(self, book: Book, position: Position, day: int) -> None:
+        simulator, last = self._simulator, self._simulator.last_price(book)
+        order = simulator.closing_order(position, "EXPIRY")
+        if not self._live:
+            # The analyzer closes at the last price, without exercise and without charges.
+            simulator.settle(book, order, last, RULE)
+            return
+        quantity = position.quantity
+        settled = settle_expiry(
+            book.instrument,
+            quantity,
+            self._closing_value(book, last),
+            day=day,
+            future_traded=self._future_of(book) is not None,
+        )
+        self._rulebook.note(settled.rows)
+        target = self._receiver(book, settled.delivery)
+        if settled.delivery is not None and target is None:
+            # Nobody to deliver to or from in this run: the shares change hands at the close.
+            worth = settled.price + settled.intrinsic // quantity
+            simulator.settle(book, order, worth / RUPEE, RULE)
+        else:
+            simulator.settle(book, order, settled.price / RUPEE, RULE)
+            if settled.delivery is not None and target is not None:
+                self._deliver(target, settled.delivery)
+        self._charge(book, settled, day)
+
+    def _closing_value(self, book: Book, last: float) -> float:
+        """Settlement price of what the contract is written on; where the run does not have it, of
+        the contract itself, or what an option's last price says of it."""
+        source = book.leader
+        if source is None or source.instrument.kind == "option":
+            source = book
+        candles = source.session_candles(self._simulator.now)
+        if source is book and book.instrument.kind == "option":
+            strike = book.instrument.strike
+            return strike + last if book.instrument.option_type == "CE" else strike - last
+        if not len(candles):
+            return self._simulator.last_price(source)
+        auction = source.terms.closes > source.terms.continuous_ends
+        value = closing_value(candles, source.terms.closes, auction=auction)
+        self._rulebook.note((value.row,))
+        return value.value
+
+    def _future_of(self, book: Book) -> Book | None:
+        """The future that a commodity option turns into."""
+        own = book.instrument
+        futures = [
+            other
+            for other in self._simulator.books.values()
+            if other.instrument.kind == "future"
+            and other.instrument.underlying == own.underlying
+            and other.instrument.exchange == own.exchange
+            and (other.instrument.expiry or 0) >= (own.expiry or 0)
+        ]
+        return min(futures, key=lambda other: other.instrument.expiry or 0, default=None)
+
+    def _receiver(self, book: Book, delivery: Delivery | None) -> Book | None:
+        """The book that a delivery goes through; None where the run has none, or where shares
+        would have to go out that are not held."""
+        if delivery is None:
+            return None
+        if not delivery.symbol:
+            return self._future_of(book)
+        target = self._simulator.books.get((delivery.symbol, delivery.exchange))
+        if target is not None and delivery.quantity < 0:
+            held = target.position(delivery.product).quantity
+            return target if held + delivery.quantity >= 0 else None
+        return target
+
+    def _deliver(self, target: Book, delivery: Delivery) -> None:
+        order = Order(
+            symbol=target.instrument.symbol,
+            exchange=target.instrument.exchange,
+            product=delivery.product,
+            action="BUY" if delivery.quantity > 0 else "SELL",
+            quantity=abs(delivery.quantity),
+            strategy="EXPIRY",
+        )
+        simulator = self._simulator
+        simulator.register(order)
+        simulator.portfolio.reserve(order, target.position(delivery.product), 0)
+        simulator.settle(target, order, delivery.price / RUPEE, RULE)
+
+    def _charge(self, book: Book, settled: Settlement, day: int) -> None:
+        levy: Levy | None = settled.levy
+        if levy is None or not self._rulebook.schedule.plan.statutory:
+            return
+        if levy.kind == "physical":
+            due = delivery_levy(day, levy.buy, levy.value)
+        else:
+            segment = segment_of(book.instrument, "NRML")
+            due = exercise_levy(
+                day,
+                book.instrument.exchange,
+                segment,
+                intrinsic=levy.intrinsic,
+                settlement=levy.value,
+            )
+        self._rulebook.note(due.rows)
+        if due.charges.total:
+            name = "STT on delivery" if levy.kind == "physical" else "STT on exercise"
+            if due.charges.ctt:
+                name = "CTT on exercise"
+            note = f"{book.instrument.symbol} expired"
+            self._simulator.post(book, name, -due.charges.total, note)
