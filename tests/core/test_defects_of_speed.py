@@ -53,9 +53,8 @@ def growth(strategy: type[BaseStrategy], small: Candles, large: Candles, **setti
 
 
 def mornings(candles: Candles, count: int) -> Candles:
-    """The first bars of each session, up to `count`."""
+    """The first `count` bars of each session."""
     kept = np.concatenate([first + np.arange(count) for first in candles.session_firsts])
-    kept = kept[kept < len(candles)]
     return Candles.from_arrays(
         symbol=candles.symbol,
         exchange=candles.exchange,

@@ -50,9 +50,7 @@ def test_P8_slippage_by_class(
 
 def test_P8_slippage_of_a_stock_option() -> None:
     """1.5 %; brokers take no MARKET order for it, so limits beyond the price do the same."""
-    candles = bars(
-        *flat(20, 4), symbol="SBIN28MAR24800CE", exchange="NFO", start=LATER, volume=1e9
-    )
+    candles = bars(*flat(20, 4), symbol="SBIN28MAR24800CE", exchange="NFO", start=LATER, volume=1e9)
     steps: dict[Any, Step] = {
         0: lambda s: s.keep(s.buy(1)),
         1: lambda s: s.buy(1, "LIMIT", price=25),

@@ -182,29 +182,32 @@ def test_S6_exits_that_cannot_be_are_refused_with_their_entry(
 
 
 @pytest.mark.parametrize(
-    ("product", "status"), [("CNC", "complete"), ("NRML", "complete"), ("MIS", "cancelled")]
+    ("symbol", "exchange", "product", "quantity"),
+    [("SBIN", "NSE", "CNC", 1), ("NIFTY25JAN24FUT", "NFO", "NRML", 50), ("SBIN", "NSE", "MIS", 1)],
 )
-def test_S6_exits_outlive_the_session_where_the_position_may(product: str, status: str) -> None:
-    """Brokers keep the exits of CNC and NRML positions as GTTs; those of MIS are DAY orders."""
-    exchange = "NFO" if product == "NRML" else "NSE"
-    symbol = "NIFTY25JAN24FUT" if product == "NRML" else "SBIN"
+def test_S6_exits_outlive_the_session_where_the_position_may(
+    symbol: str, exchange: str, product: str, quantity: int
+) -> None:
+    """Brokers keep the exits of CNC and NRML positions as GTTs; those of MIS end with their
+    position at the square-off."""
     candles = bars(
         *flat(100, 3),
         (100, 101, 94, 95),
         symbol=symbol,
         exchange=exchange,
-        at=["2024-01-02 15:27", "2024-01-02 15:28", "2024-01-03 09:15", "2024-01-03 09:16"],
+        at=["2024-01-02 15:18", "2024-01-02 15:19", "2024-01-02 15:20", "2024-01-03 09:15"],
         volume=1e6,
     )
-    played = play(candles, {0: lambda s: s.buy(1, product=product, stop_loss=96)}, **LIVE)
+    played = play(candles, {0: lambda s: s.buy(quantity, product=product, stop_loss=96)}, **LIVE)
     stop = played.orders[1]
-    assert stop.status == status
-    if status == "complete":
-        assert stop.average_price == 96
-        assert not played.result.open_positions
+    assert not played.result.open_positions
+    if product == "MIS":
+        assert stop.status == "cancelled"
+        assert "squared off" in stop.rejection_reason
+        assert played.rows[-1] == ("15:20:00", "SELL", quantity, 100, "S3")
     else:
-        assert "session" in stop.rejection_reason
-        assert played.result.open_positions[0].quantity == 1
+        assert (stop.status, stop.average_price) == ("complete", 96)
+        assert f"{stop.ended_at:%d}" == "03"
 
 
 def test_S6_updates_may_link_orders() -> None:

@@ -10,6 +10,8 @@ from tests.core.play import BARE, LIVE, SANDBOX, Played, Scripted, bars, flat, p
 
 STILL = (100, 100, 100, 100)
 DAYS = ["2024-01-02 15:28", "2024-01-02 15:29", "2024-01-03 09:15", "2024-01-03 09:16"]
+# From before the square-off of MIS, in the sandbox at 15:15 and live at 15:20, to the next session.
+EARLIER = ["2024-01-02 15:13", "2024-01-02 15:14", "2024-01-02 15:20", *DAYS[1:]]
 
 
 def free(s: Scripted) -> float:
@@ -37,23 +39,48 @@ def test_S2_every_resting_order_blocks_its_margin() -> None:
 
 
 @pytest.mark.parametrize(
-    ("symbol", "exchange", "product", "blocked"),
+    ("settings", "symbol", "exchange", "product", "blocked"),
     [
-        ("SBIN", "NSE", "MIS", 2_000),
-        ("SBIN", "NSE", "CNC", 10_000),
-        ("NIFTY", "NSE_INDEX", "NRML", 1_000),
-        ("NIFTY28MAR24FUT", "NFO", "NRML", 1_000),
+        (LIVE, "SBIN", "NSE", "MIS", 2_000),  # a fifth, the most that brokers may lend
+        (LIVE, "SBIN", "NSE", "CNC", 10_000),
+        (LIVE, "NIFTY", "NSE_INDEX", "NRML", 1_230),  # 9.3 % scan and 3 % exposure
+        (LIVE, "NIFTY28MAR24FUT", "NFO", "NRML", 1_230),
+        (LIVE, "NIFTY28MAR24FUT", "NFO", "MIS", 1_230),  # no leverage in a day since 2021-09
+        (LIVE, "NIFTY28MAR2422000CE", "NFO", "NRML", 10_000),  # the premium
+        (SANDBOX, "SBIN", "NSE", "MIS", 2_000),
+        (SANDBOX, "SBIN", "NSE", "CNC", 10_000),
+        (SANDBOX, "NIFTY", "NSE_INDEX", "NRML", 1_000),  # ten times, on every day
+        (SANDBOX, "NIFTY28MAR24FUT", "NFO", "NRML", 1_000),
+        (SANDBOX, "NIFTY28MAR2422000CE", "NFO", "NRML", 10_000),
     ],
 )
-def test_S2_margin_is_the_value_over_the_leverage(
-    symbol: str, exchange: str, product: str, blocked: float
+def test_S2_margin_by_kind_of_instrument_and_product(
+    settings: dict[str, Any], symbol: str, exchange: str, product: str, blocked: float
 ) -> None:
     def send(s: Scripted) -> None:
         s.buy(100, "LIMIT", price=100, product=product)
         s.notes.append(100_000 - free(s))
 
-    played = play(bars(*flat(105, 2), symbol=symbol, exchange=exchange), {0: send}, **LIVE)
+    played = play(bars(*flat(105, 2), symbol=symbol, exchange=exchange), {0: send}, **settings)
     assert played.strategy.notes == [blocked]
+
+
+@pytest.mark.parametrize(
+    ("day", "percent"),
+    [
+        ("2020-11-30", 5), ("2020-12-01", 5), ("2021-02-26", 5), ("2021-03-01", 10),
+        ("2021-05-31", 10), ("2021-06-01", 15), ("2021-08-31", 15), ("2021-09-01", 20),
+    ],
+)  # fmt: skip
+def test_S2_intraday_margin_of_shares_grew_with_the_peak_margin_rules(
+    day: str, percent: int
+) -> None:
+    def send(s: Scripted) -> None:
+        s.buy(100, "LIMIT", price=100, product="MIS")
+        s.notes.append(100_000 - free(s))
+
+    played = play(bars(*flat(105, 2), start=f"{day} 10:00"), {0: send}, **LIVE)
+    assert played.strategy.notes == [100 * percent]
 
 
 @pytest.mark.parametrize("leverage", [4, {"MIS": 4}], ids=["one figure", "by product"])
@@ -77,7 +104,7 @@ def test_S2_leverage_does_not_depend_on_the_order_of_series() -> None:
 
     for series in ([index, share], [share, index]):
         played = play(series, {1: send}, **LIVE)
-        assert played.strategy.notes == [2_000, 1_000]
+        assert played.strategy.notes == [2_000, 1_230]
 
 
 def test_S2_a_reversal_is_one_order_and_only_its_excess_needs_margin() -> None:
@@ -187,32 +214,32 @@ def test_S2_nothing_stays_blocked_when_all_is_over() -> None:
 
 
 @pytest.mark.parametrize(
-    ("symbol", "exchange", "timeframe", "product"),
+    ("symbol", "exchange", "timeframe", "lot", "product"),
     [
-        ("SBIN", "NSE", "1m", "MIS"),
-        ("SBIN", "NSE", "1d", "CNC"),
-        ("NIFTY28MAR24FUT", "NFO", "1m", "NRML"),
-        ("NIFTY28MAR2422000CE", "NFO", "1d", "NRML"),
-        ("NIFTY", "NSE_INDEX", "1m", "NRML"),
+        ("SBIN", "NSE", "1m", 1, "MIS"),
+        ("SBIN", "NSE", "1d", 1, "CNC"),
+        ("NIFTY28MAR24FUT", "NFO", "1m", 50, "NRML"),
+        ("NIFTY28MAR2422000CE", "NFO", "1d", 50, "NRML"),
+        ("NIFTY", "NSE_INDEX", "1m", 1, "NRML"),
     ],
 )
 def test_S2b_product_of_an_order_that_names_none(
-    symbol: str, exchange: str, timeframe: str, product: str
+    symbol: str, exchange: str, timeframe: str, lot: int, product: str
 ) -> None:
     candles = bars(*flat(100, 2), symbol=symbol, exchange=exchange, timeframe=timeframe)
-    played = play(candles, {0: lambda s: s.buy(1)}, **LIVE)
+    played = play(candles, {0: lambda s: s.buy(lot)}, **LIVE)
     assert [fill.product for fill in played.fills] == [product]
 
 
 def test_S2b_an_index_is_a_proxy_for_its_near_future() -> None:
-    """One unit, a tick of 0.05, a tenth of the value as margin, the future's slippage."""
+    """One unit, a tick of 0.05, the future's margin of 12.3 % and its slippage."""
     candles = bars(*flat(20_000.05, 4), symbol="NIFTY", exchange="NSE_INDEX", volume=None)
     played = play(
         candles,
         {1: lambda s: (s.sell(3), s.notes.append(free(s)))},
         initial_cash=10_000, costs="none",
     )  # fmt: skip
-    assert played.strategy.notes == [pytest.approx(10_000 - 3 * 20_000.05 / 10)]
+    assert played.strategy.notes == [pytest.approx(10_000 - 3 * 20_000.05 * 0.123, abs=1e-5)]
     assert played.prices == [19_999.0]
     book = played.strategy.context.simulator.books["NIFTY", "NSE_INDEX"]
     assert book.instrument.kind == "index"
@@ -220,17 +247,21 @@ def test_S2b_an_index_is_a_proxy_for_its_near_future() -> None:
 
 def rested(product: str, **settings: Any) -> Played:
     """A limit that rests when its session ends and would be met early in the next."""
-    candles = bars(STILL, STILL, (100, 100, 80, 90), (90,) * 4, at=DAYS, volume=10_000)
+    candles = bars(*[STILL] * 4, (100, 100, 80, 90), (90,) * 4, at=EARLIER, volume=10_000)
     return play(
         candles, {0: lambda s: s.keep(s.buy(1, "LIMIT", price=85, product=product))}, **settings
     )
 
 
-@pytest.mark.parametrize("product", ["CNC", "MIS"])
-def test_S3_a_day_order_ends_with_its_session(product: str) -> None:
+@pytest.mark.parametrize(
+    ("product", "ended", "reason"), [("CNC", "02 15:30", "session"), ("MIS", "02 15:20", "squared")]
+)
+def test_S3_a_day_order_ends_with_its_session(product: str, ended: str, reason: str) -> None:
+    """Those of MIS when it is squared off."""
     order = rested(product, **LIVE).order(0)
     assert order.status == "cancelled"
-    assert "session" in order.rejection_reason
+    assert reason in order.rejection_reason
+    assert f"{order.ended_at:%d %H:%M}" == ended
 
 
 @pytest.mark.parametrize(

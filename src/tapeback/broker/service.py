@@ -127,6 +127,8 @@ class BrokerService:
     def _take(self, order: Order, book: Book | None) -> Order:
         simulator = self.simulator
         simulator.register(order)
+        if book is not None and not book.has_terms:
+            book.take_terms()
         refusal = None
         if not self._plain(order, book):
             refusal = self._scaled(order, book) or self._refusal(order, book)
@@ -177,8 +179,8 @@ class BrokerService:
         return (
             0 < quantity <= book.most
             and (order.action, order.product) in self._ordinary[book]
-            and self.simulator.now < book.terms.square_off
-            and self.simulator.now != book.terms.closes
+            and self.simulator.now < book.hours.square_off
+            and self.simulator.now != book.hours.closes
             and book.plain
             and not quantity % book.lot
             and (
@@ -347,13 +349,13 @@ class BrokerService:
     def _too_late(self, order: Order, book: Book) -> Refusal | None:
         """Whether MIS is over for the day: at the session's end, and after the square-off for all
         that does not reduce a position (S3)."""
-        now, terms = self.simulator.now, book.terms
+        now, hours = self.simulator.now, book.hours
         if order.product != "MIS":
             return None
-        if self._live and now == terms.closes:
+        if self._live and now == hours.closes:
             return AFTER_HOURS
-        if terms.square_off <= now and not self._reduces(order, book):
-            return after_square_off(to_ist(terms.square_off))
+        if hours.square_off <= now and not self._reduces(order, book):
+            return after_square_off(to_ist(hours.square_off))
         return None
 
     def _reduces(self, order: Order, book: Book) -> bool:

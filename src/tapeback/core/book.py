@@ -60,6 +60,7 @@ class Book:
     """
 
     __slots__ = (
+        "_terms",
         "arrivals",
         "barred",
         "candle",
@@ -76,6 +77,7 @@ class Book:
         "hit_high",
         "hit_low",
         "holding",
+        "hours",
         "instrument",
         "intraday",
         "last_close",
@@ -100,11 +102,11 @@ class Book:
         "rising",
         "rulebook",
         "session_opens",
+        "has_terms",
         "squaring",
         "stale",
         "start",
         "start_shift",
-        "terms",
         "through",
         "tick",
         "times",
@@ -164,7 +166,9 @@ class Book:
         self.walked = False
         self.hit_low = False
         self.hit_high = False
-        self.adopt(rulebook.session(instrument, day_number(int(candles.starts[0])), 0.0))
+        self.has_terms = False
+        self.hours = rulebook.hours(instrument, day_number(int(candles.starts[0])))
+        self.take_terms()
 
     def position(self, product: str) -> Position:
         """The position in a product, flat at first."""
@@ -294,15 +298,27 @@ class Book:
         """Take up the rules of the day whose first bar begins at `ts`."""
         self.session_opens = ts
         self.last_close = self.candle.close if self.candle is not None else 0.0
-        spot = self._spot() / RUPEE
-        day = day_number(ts)
-        self.adopt(self.rulebook.session(self.instrument, day, self.last_close, spot))
-
-    def adopt(self, terms: SessionTerms) -> None:
-        """Trade under the terms of a day."""
-        self.terms = terms
+        self.hours = hours = self.rulebook.hours(self.instrument, day_number(ts))
         # Bars of a day are stamped with its midnight and begin when its session opens.
-        self.start_shift = 0 if self.intraday else terms.opens - midnight(terms.day)
+        self.start_shift = 0 if self.intraday else hours.opens - midnight(hours.day)
+        self.has_terms = False
+        if self.positions:
+            self.take_terms()
+
+    @property
+    def terms(self) -> SessionTerms:
+        """What holds for the instrument today. It is worked out when it is first asked for: on
+        most days nobody trades most instruments."""
+        if not self.has_terms:
+            self.take_terms()
+        return self._terms
+
+    def take_terms(self) -> None:
+        """Trade under the terms of the day."""
+        self.has_terms = True
+        spot = self._spot() / RUPEE
+        day = self.hours.day
+        self._terms = terms = self.rulebook.terms(self.instrument, day, self.last_close, spot)
         self.floor = terms.lower_lock
         self.ceiling = terms.upper_lock
         self.lot = terms.lot.traded
@@ -324,7 +340,7 @@ class Book:
 
     def _enter_terms(self, position: Position) -> None:
         """Let a position pay the charges and block the margin of the day."""
-        instrument, product, day = self.instrument, position.product, self.terms.day
+        instrument, product, day = self.instrument, position.product, self.hours.day
         self.charges[product] = self.rulebook.rates(instrument, product, day).cost
         if self.portfolio.margined:
             terms = self.rulebook.margin_terms(instrument, product, day)

@@ -44,9 +44,9 @@ class Clearing:
 
     def end_session(self) -> None:
         """End the session whose last bar closed `now`."""
-        if not self._exchange_rules:
-            return
         simulator = self._simulator
+        if not self._exchange_rules or not self._portfolio.positions:
+            return
         for book in simulator.books.values():
             if book.squaring:
                 self._square_off_late(book)
@@ -75,7 +75,7 @@ class Clearing:
         day = day_number(now - 1)
         for book in self._simulator.books.values():
             expiry = book.instrument.expiry
-            if expiry is not None and expiry <= day and (over or now >= book.terms.closes):
+            if expiry is not None and expiry <= day and (over or now >= book.hours.closes):
                 self._expiring.settle(book, day)
 
     def close_accounts(self) -> None:
@@ -155,7 +155,7 @@ class Clearing:
     def _mark_to_market(self, book: Book, position: Position) -> None:
         candles = book.session_candles(self._simulator.now)
         if len(candles):
-            price = closing_value(candles, book.terms.closes).value
+            price = closing_value(candles, book.hours.closes).value
             self._portfolio.mark_to_market(position, to_units(price))
 
     def _into_holdings(self, book: Book, position: Position, day: int) -> None:

@@ -71,15 +71,15 @@ class Cut(NamedTuple):
 
 def _cuts(book: Book, first: int, after: int) -> deque[Cut]:
     """The cuts of the session of the bars `first` to `after`, in the order of their times."""
-    candles, terms = book.candles, book.terms
+    candles, hours = book.candles, book.hours
     found = []
-    if terms.square_off < NEVER:
-        due = terms.square_off
+    if hours.square_off < NEVER:
+        due = hours.square_off
         at = first + int(np.searchsorted(candles.starts[first:after], due))
         spanned = at > first and bool(candles.ends[at - 1] > due)
         found.append(Cut(at, at < after and not spanned, due, True))
-    if terms.continuous_ends < terms.closes:
-        due = terms.continuous_ends
+    if hours.continuous_ends < hours.closes:
+        due = hours.continuous_ends
         at = first + int(np.searchsorted(candles.starts[first:after], due))
         found.append(Cut(at, False, due, False))
     return deque(sorted(found, key=lambda cut: (cut.before, cut.due)))
@@ -210,8 +210,7 @@ class BacktestEngine:
         for begin in range(0, total, step):
             self._report()
             end = min(begin + step, total)
-            rows = candles.rows(begin, end)
-            ends = iter(candles.ends[begin:end].tolist())
+            bars = zip(candles.rows(begin, end), candles.ends[begin:end].tolist(), strict=True)
             at = begin
             while at < end:
                 while cuts and cuts[0].before == at:
@@ -223,8 +222,7 @@ class BacktestEngine:
                     self._begin_session(book, int(starts[at]))
                     cuts = _cuts(book, first, boundary)
                 stop = min(end, cuts[0].before if cuts else boundary)
-                count = stop - at
-                self._play(zip(islice(rows, count), islice(ends, count), strict=True), book)
+                self._play(islice(bars, stop - at), book)
                 self._done = at = stop
         for cut in cuts:
             if candles.ends[-1] > cut.due:
@@ -354,7 +352,7 @@ class BacktestEngine:
                 continue
             elif book.start < ts < book.end:
                 heappush(cuts, (book.end, number, True, book))
-            elif book.end == ts and book.start < book.terms.square_off:
+            elif book.end == ts and book.start < book.hours.square_off:
                 simulator.square_off(book)
             else:
                 book.squaring, book.gate_low = True, inf

@@ -73,8 +73,8 @@ class Expiring:
             return strike + last if book.instrument.option_type == "CE" else strike - last
         if not len(candles):
             return self._simulator.last_price(source)
-        auction = source.terms.closes > source.terms.continuous_ends
-        value = closing_value(candles, source.terms.closes, auction=auction)
+        auction = source.hours.closes > source.hours.continuous_ends
+        value = closing_value(candles, source.hours.closes, auction=auction)
         self._rulebook.note((value.row,))
         return value.value
 

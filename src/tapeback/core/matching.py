@@ -322,7 +322,7 @@ class Matching(ABC):
     def _hold_back(self, book: Book, position: Position, quantity: int, value: int) -> None:
         """Keep from new orders what a sale of shares has not made usable yet, before it is booked:
         of shares bought today, of settled holdings and of unsettled ones, in this order."""
-        rules = cash_rules(book.terms.day)
+        rules = cash_rules(book.hours.day)
         today = min(quantity, max(position.day_quantity, 0))
         held = 0
         if today:
@@ -331,7 +331,7 @@ class Matching(ABC):
             held = proceeds - rules.usable_today("today", proceeds, cost)
         rest, holding = quantity - today, book.holding
         if rest and holding is not None:
-            settled = min(rest, max(0, holding.settled(book.terms.day)))
+            settled = min(rest, max(0, holding.settled(book.hours.day)))
             proceeds = value * settled // quantity
             held += proceeds - rules.usable_today("holding", proceeds)
             proceeds = value * (rest - settled) // quantity

@@ -51,11 +51,11 @@ class OpenBars:
         if self._session != day:
             self._session = day
             self._begin_session(book, ts)
-            terms = book.terms
-            if terms.square_off < NEVER:
-                heappush(cuts, (terms.square_off, self._number, True, book))
-            if terms.continuous_ends < terms.closes:
-                heappush(cuts, (terms.continuous_ends, self._number, False, book))
+            hours = book.hours
+            if hours.square_off < NEVER:
+                heappush(cuts, (hours.square_off, self._number, True, book))
+            if hours.continuous_ends < hours.closes:
+                heappush(cuts, (hours.continuous_ends, self._number, False, book))
         book.open_bar(candle, end)
         touched = candle.low <= book.gate_low or candle.high >= book.gate_high
         return book if touched and not book.dead(candle) else None

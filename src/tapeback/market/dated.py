@@ -87,8 +87,7 @@ def tables_digest() -> str:
     for file in sorted(folder.iterdir(), key=lambda entry: entry.name):
         if file.name.endswith(".yaml"):
             digest.update(file.name.encode())
-            # A checkout may have other line ends; the rules are the same.
-            digest.update(file.read_bytes().replace(b"\r\n", b"\n"))
+            digest.update(file.read_text(encoding="utf-8").encode())
     return digest.hexdigest()
 
 

@@ -43,22 +43,27 @@ _LOCKED_SHARE = 0.049
 _GRID = 1e-7
 
 
-class SessionTerms(msgspec.Struct, frozen=True):
-    """What holds for one instrument on one trading day.
-
-    `opens` and `closes` of the session, `continuous_ends` of its continuous part (a closing
-    auction may follow) and `square_off`, when MIS positions are closed (NEVER where they are not),
-    are ns UTC. Quantities are units, prices rupees: an order may be of `lot.shown` times n up to
-    `largest_order` (0: no limit), within the `band`. A bar of one price short of `lower_lock` and
-    `upper_lock` is not one of a locked band. `broker` says what becomes of MARKET and SL-M orders,
-    None where no broker stands between.
-    """
+class SessionHours(msgspec.Struct, frozen=True):
+    """When one instrument trades on one day. `opens` and `closes` of the session,
+    `continuous_ends` of its continuous part (a closing auction may follow) and `square_off`, when
+    MIS positions are closed (NEVER where they are not), are ns UTC."""
 
     day: int
     opens: int
     closes: int
     continuous_ends: int
     square_off: int = NEVER
+
+
+class SessionTerms(msgspec.Struct, frozen=True):
+    """What holds for orders in one instrument on one trading day.
+
+    Quantities are units, prices rupees: an order may be of `lot.shown` times n up to
+    `largest_order` (0: no limit), within the `band`. A bar of one price short of `lower_lock` and
+    `upper_lock` is not one of a locked band. `broker` says what becomes of MARKET and SL-M orders,
+    None where no broker stands between.
+    """
+
     lot: Lot = Lot(1, 1)
     tick_size: float = 0.05
     largest_order: int = 0
@@ -103,32 +108,42 @@ class Rulebook:
         self._rates: dict[int, Rates] = {}
         self._square_offs: dict[tuple[str, bool, int], Row | None] = {}
         self._rules: dict[int, BrokerRules] = {}
+        self._last_session: tuple[Row, ...] = ()
 
     def instrument(self, symbol: str, exchange: str) -> Instrument:
         """The instrument of an OpenAlgo symbol; a master contract that lists it wins."""
         listed = self._master.instrument(symbol, exchange) if self._master is not None else None
         return listed or instrument_of(symbol, exchange)
 
-    def session(
-        self, instrument: Instrument, day: int, close: float, underlying: float = 0.0
-    ) -> SessionTerms:
-        """What holds for an instrument on an Indian day number; `close` is its last price before
-        and `underlying` that of what it derives from, 0 where there is none."""
+    def hours(self, instrument: Instrument, day: int) -> SessionHours:
+        """When an instrument trades on an Indian day number."""
         calendar = calendar_of(instrument.exchange)
         session = calendar.session(day, instrument.symbol)
         opens, closes = calendar.hours(day, instrument.symbol)
-        ends = session.continuous_ends if session is not None else closes
-        if session is not None:
+        if session is not None and session.rows is not self._last_session:
+            self._last_session = session.rows
             self.note(session.rows)
         if self.fidelity == "none":
-            return SessionTerms(day, opens, closes, closes, tick_size=instrument.tick_size)
+            return SessionHours(day, opens, closes, closes)
         square_off = self._square_off(instrument, day, opens, closes, session)
+        ends = session.continuous_ends if session is not None else closes
+        if self.fidelity == "sandbox":
+            ends = closes
+        return SessionHours(day, opens, closes, ends, square_off)
+
+    def terms(
+        self, instrument: Instrument, day: int, close: float, underlying: float = 0.0
+    ) -> SessionTerms:
+        """What holds for orders in an instrument on an Indian day number; `close` is its last
+        price before and `underlying` that of what it derives from, 0 where there is none."""
+        if self.fidelity == "none":
+            return SessionTerms(tick_size=instrument.tick_size)
         shares = instrument.kind == "equity" and has_derivatives(instrument.symbol)
         contract = terms_of(instrument, day, close, underlying_close=underlying, derivatives=shares)
         self.note(contract.rows)
         lot = self._lot(instrument, day, contract.multiplier)
         if self.fidelity == "sandbox":
-            return SessionTerms(day, opens, closes, closes, square_off, lot, contract.tick_size)
+            return SessionTerms(lot, contract.tick_size)
         if shares:
             self.note((underlyings_row(),))
         locks = _locks(instrument, contract.band, close)
@@ -137,10 +152,15 @@ class Rulebook:
             self._rules[id(rules)] = rules
             self.note(rules.rows)
         return SessionTerms(
-            day, opens, closes, ends, square_off, lot, contract.tick_size,
-            whole_lots(contract.freeze_quantity, lot.traded), contract.band, *locks,
-            self._bans.applies(instrument, day), contract.protection, rules,
-        )  # fmt: skip
+            lot,
+            contract.tick_size,
+            whole_lots(contract.freeze_quantity, lot.traded),
+            contract.band,
+            *locks,
+            self._bans.applies(instrument, day),
+            contract.protection,
+            rules,
+        )
 
     def rates(self, instrument: Instrument, product: str, day: int) -> Rates:
         """The charges of executions in a product on an Indian day number."""

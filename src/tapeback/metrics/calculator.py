@@ -10,17 +10,21 @@ import numpy as np
 from tapeback.errors import ConfigError, DataError
 from tapeback.metrics import drawdown, returns, risk, tables
 from tapeback.metrics.costs import cost_figures
+from tapeback.metrics.margin import MarginChanges, margin_figures
 from tapeback.metrics.trades import trade_figures
 from tapeback.models.fill import FillColumns
 from tapeback.models.metrics import PerformanceMetrics
 from tapeback.utils.clock import DAY_NS, date_of_day, to_ist
+from tapeback.utils.money import to_rupees
 
 if TYPE_CHECKING:
     from datetime import datetime
 
     from numpy.typing import NDArray
 
+    from tapeback.market.tax_statement import TaxStatement
     from tapeback.models.fill import Fill
+    from tapeback.models.posting import Posting
     from tapeback.models.trade import Trade
 
 
@@ -58,6 +62,9 @@ class MetricsCalculator:
         initial_capital: float,
         trades: Sequence[Trade],
         fills: Sequence[Fill] | FillColumns,
+        postings: Sequence[Posting] = (),
+        margin: MarginChanges | None = None,
+        tax: TaxStatement | None = None,
         benchmark_close: NDArray[np.float64] | None = None,
         in_market: NDArray[np.bool_] | None = None,
         risk_free_pct: float = 0.0,
@@ -67,19 +74,22 @@ class MetricsCalculator:
         `equity` (rupees, marked at the bar's close, its fills included) has one row a bar and
         `ends` that bar's end, ns UTC, in order. `benchmark_close` is the close of what buying and
         holding would have held, NaN where it did not trade yet; `in_market` says in which bars a
-        position was open. `risk_free_pct` is a yearly rate in per cent. Raises ConfigError for a
+        position was open. `postings` are the entries in the account that no fill made, which
+        `equity` contains; `margin` is None for an account without any, `tax` where income tax is
+        not computed. `risk_free_pct` is a yearly rate in per cent. Raises ConfigError for a
         capital that is not above zero, DataError for columns that do not fit together.
         """
         _check(equity, ends, initial_capital, benchmark_close, in_market)
         curve = _Curve(equity, ends, float(initial_capital))
         average = float(equity.mean()) if len(equity) else curve.initial
         columns = fills if isinstance(fills, FillColumns) else FillColumns.of(fills)
-        costs = cost_figures(columns, curve.final - curve.initial, average)
+        costs = cost_figures(columns, postings, curve.final - curve.initial, average)
         fraction = risk_free_pct / 100.0
         exposed = None if in_market is None or not len(in_market) else float(in_market.mean())
         return PerformanceMetrics(
             **_span(curve),
             **costs,
+            **margin_figures(margin, costs["net_pnl"]),
             total_return=costs["net_pnl"],
             **_growth(curve),
             **_benchmark(curve, benchmark_close, fraction),
@@ -89,9 +99,7 @@ class MetricsCalculator:
             **tables.extreme_days(curve.days, curve.daily_pnl, curve.daily),
             exposure_pct=returns.percent(exposed),
             **trade_figures(trades),
-            total_delivery_tax=None,
-            total_intraday_tax=None,
-            total_tax=None,
+            **_tax(tax),
             months=tables.month_rows(curve.days, curve.daily_pnl, curve.daily),
             weekdays=tables.weekday_rows(curve.days, curve.daily_pnl, curve.daily),
             days=tables.day_rows(curve.days, curve.daily_equity, curve.daily_pnl, curve.daily),
@@ -162,6 +170,16 @@ def _ratios(curve: _Curve, risk_free: float) -> dict[str, Any]:
         "sortino_ratio": returns.sortino_ratio(curve.daily, risk_free),
         "var_historical_5pct": returns.percent(risk.value_at_risk(curve.daily)),
         "cvar_historical_5pct": returns.percent(risk.expected_shortfall(curve.daily)),
+    }
+
+
+def _tax(statement: TaxStatement | None) -> dict[str, float | None]:
+    if statement is None:
+        return dict.fromkeys(("total_delivery_tax", "total_intraday_tax", "total_tax"))
+    return {
+        "total_delivery_tax": to_rupees(statement.total_delivery_tax),
+        "total_intraday_tax": to_rupees(statement.total_intraday_tax),
+        "total_tax": to_rupees(statement.total_tax),
     }
 
 

@@ -63,11 +63,17 @@ DEFINITIONS: dict[str, Definition] = {
         "What the decisions earned before every cost.",
         "net profit + charges + assumed slippage",
     ),
+    "other_cash": Definition(
+        "Other cash",
+        "₹",
+        "Dividends and other cash of corporate actions: a part of the gross profit.",
+        "sum of the postings that are no charges",
+    ),
     "total_fees": Definition(
         "Charges",
         "₹",
-        "Brokerage, taxes and fees on all fills.",
-        "sum of the fills' charges",
+        "Brokerage, transaction taxes and fees, those of the day's end included.",
+        "sum of the fills' charges + postings that are charges",
     ),
     "assumed_slippage": Definition(
         "Assumed slippage",
@@ -98,6 +104,36 @@ DEFINITIONS: dict[str, Definition] = {
         "×",
         "How often the account was turned over.",
         "traded value ÷ mean equity of all bars",
+    ),
+    "peak_margin": Definition(
+        "Peak margin",
+        "₹",
+        "The most that positions and resting orders blocked at once; none without margin.",
+        "max(blocked)",
+    ),
+    "peak_margin_time": Definition(
+        "Peak margin at",
+        "time",
+        "When that was first the case.",
+        "first instant of the peak margin",
+    ),
+    "average_margin": Definition(
+        "Average margin",
+        "₹",
+        "What was blocked on average while anything was.",
+        "Σ blocked × time ÷ time with margin blocked",
+    ),
+    "time_weighted_margin": Definition(
+        "Time-weighted margin",
+        "₹",
+        "What was blocked on average over the whole run, nights included.",
+        "Σ blocked × time ÷ time from the first bar to the last",
+    ),
+    "return_on_peak_margin_pct": Definition(
+        "Return on peak margin",
+        "%",
+        "Profit on the most margin that was needed.",
+        "net profit ÷ peak margin × 100",
     ),
     "total_return": Definition(
         "Total return",
@@ -408,20 +444,21 @@ DEFINITIONS: dict[str, Definition] = {
     "total_delivery_tax": Definition(
         "Tax on delivery trades",
         "₹",
-        "Income tax on delivery trades; none where it is not computed.",
-        "from the tax report",
+        "Estimated income tax on shares that were delivered; none where it is not computed.",
+        "tax, surcharge and cess on short-term and long-term gains, all years",
     ),
     "total_intraday_tax": Definition(
         "Tax on intraday trades",
         "₹",
-        "Income tax on intraday trades; none where it is not computed.",
-        "from the tax report",
+        "Estimated income tax on shares traded within a day; none where it is not computed.",
+        "tax, surcharge and cess on speculative business, all years",
     ),
     "total_tax": Definition(
         "Tax",
         "₹",
-        "Income tax in all; none where it is not computed.",
-        "delivery + intraday",
+        "Estimated income tax in all, which equity and profit are before; none where it is not "
+        "computed.",
+        "delivery + intraday + derivatives + dividends",
     ),
     "months": Definition(
         "By month",

@@ -54,12 +54,19 @@ class PerformanceMetrics(msgspec.Struct, frozen=True, kw_only=True):
     peak_capital: float
 
     gross_pnl: float
+    other_cash: float
     total_fees: float
     assumed_slippage: float
     net_pnl: float
     survivable_slippage_pct: float | None
     turnover_value: float
     turnover: float | None
+
+    peak_margin: float | None
+    peak_margin_time: datetime | None
+    average_margin: float | None
+    time_weighted_margin: float | None
+    return_on_peak_margin_pct: float | None
 
     total_return: float
     total_return_pct: float

@@ -4,23 +4,29 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from functools import cached_property
 from pathlib import Path
-from typing import Any, overload
+from typing import TYPE_CHECKING, Any, overload
 
 import msgspec
 import numpy as np
 import numpy.typing as npt
 
+from tapeback.models.charges import ChargesByLine
 from tapeback.models.fill import Fill
 from tapeback.models.finding import Finding, Origin
 from tapeback.models.instrument import INDEX_EXCHANGES
 from tapeback.models.metrics import PerformanceMetrics
 from tapeback.models.order import Order
 from tapeback.models.position import Position
+from tapeback.models.posting import Posting
 from tapeback.models.trade import Trade
-from tapeback.utils.clock import to_ist
+from tapeback.utils.clock import MINUTE_NS, to_ist
+
+if TYPE_CHECKING:
+    from tapeback.market.tax_statement import TaxStatement
+    from tapeback.metrics.charges import ItemisedCharges
 
 
 class EquityPoint(msgspec.Struct, frozen=True, gc=False):
@@ -104,6 +110,46 @@ class Shortfall(msgspec.Struct, frozen=True, gc=False):
     amount: float
 
 
+class CarriedPosition(msgspec.Struct, frozen=True, gc=False):
+    """An MIS position that a locked band kept from being squared off (S3)."""
+
+    ts: int
+    symbol: str
+
+    @property
+    def timestamp(self) -> datetime:
+        return to_ist(self.ts)
+
+
+class DoubtfulRule(msgspec.Struct, frozen=True, gc=False):
+    """A dated rule of low confidence that the run relied on: its place in the tables, the date
+    that it holds from, and where it comes from."""
+
+    rule: str
+    since: date
+    source: str
+
+
+class BrokerRecord(msgspec.Struct, frozen=True, kw_only=True):
+    """What stood between the strategy and the exchange, and what it did.
+
+    `name` is the broker's profile and `plan` what its charges went by; `borrowed` names figures of
+    the profile that are another broker's. Of MIS positions `squared_off` were closed by the broker
+    and `carried` could not be. `left_resting` counts MARKET orders whose price ran past the limit
+    that the broker gives them, `margin_warnings` orders that went through short of margin,
+    `lot_refusals` orders refused for their lot size.
+    """
+
+    name: str
+    plan: str
+    borrowed: tuple[str, ...]
+    squared_off: int
+    carried: tuple[CarriedPosition, ...]
+    left_resting: int
+    margin_warnings: int
+    lot_refusals: int
+
+
 class StrategyFault(msgspec.Struct, frozen=True, gc=False):
     """An exception that the strategy raised: when, in which callback, and its traceback."""
 
@@ -145,7 +191,8 @@ class BacktestResult:
 
     `status` is `completed`, `failed` (the strategy raised) or `cancelled`; whatever was computed
     is here in each case. Everything but `run` is the same, to the byte, for the same settings,
-    data and code.
+    data and code. Equity and profit are before income tax: `tax` is its estimate, None where it
+    was not asked for. `postings` are the entries in the account that no fill made.
     """
 
     status: str
@@ -157,12 +204,17 @@ class BacktestResult:
     trades: tuple[Trade, ...]
     orders: tuple[Order, ...]
     fills: Sequence[Fill]
+    postings: tuple[Posting, ...]
+    itemised: ItemisedCharges
+    tax: TaxStatement | None
     equity_curve: EquityCurve
     metrics: PerformanceMetrics
     open_positions: tuple[Position, ...]
     ambiguous_bars: tuple[AmbiguousBar, ...]
     touch_misses: int
     shortfalls: tuple[Shortfall, ...]
+    broker: BrokerRecord
+    doubtful_rules: tuple[DoubtfulRule, ...]
     faults: tuple[StrategyFault, ...]
     modifications: tuple[tuple[int, str, str], ...]
     origins: tuple[tuple[str, Origin], ...]
@@ -184,6 +236,28 @@ class BacktestResult:
     def executions(self) -> Sequence[Fill]:
         """Every execution: the same as `fills`."""
         return self.fills
+
+    @property
+    def charges(self) -> ChargesByLine:
+        """All charges by line, in rupees. Those of each fill, order and trade are in `itemised`."""
+        return self.itemised.totals
+
+    @cached_property
+    def coarse_square_offs(self) -> int:
+        """Positions that were squared off at the close of a bar which spans that time (S3)."""
+        return sum(fill.rule == "S3 coarse" for fill in self.fills)
+
+    @cached_property
+    def naked_minutes(self) -> float:
+        """Minutes in which positions had no stop, because the limit that the broker gave a stop
+        was passed: from its trigger to its last fill, or to its end where it never filled whole."""
+        last = int(self.equity_curve.ts[-1]) if len(self.equity_curve) else 0
+        naked = 0
+        for order in self.orders:
+            if order.protection and order.triggered_ts:
+                until = order.filled_ts if order.status == "complete" else order.ended_ts or last
+                naked += max(until - order.triggered_ts, 0)
+        return naked / MINUTE_NS
 
     @property
     def thin_fills(self) -> tuple[Fill, ...]:

@@ -16,9 +16,11 @@ from tapeback.utils.clock import DAY_NS, IST, IST_OFFSET_NS
 from tapeback.utils.secrets import masked, redacted
 
 if TYPE_CHECKING:
+    from tapeback.models.charges import ChargesByLine
     from tapeback.models.fill import Fill
     from tapeback.models.order import Order
     from tapeback.models.position import Position
+    from tapeback.models.posting import Posting
     from tapeback.models.result import BacktestResult, EquityCurve, RunInfo
     from tapeback.models.trade import Trade
 
@@ -26,7 +28,7 @@ LONGEST_BAR_CURVE = 5_000
 
 Row = dict[str, Any]
 
-_JSON_TYPES = frozenset({str, int, bool, list, type(None)})
+_JSON_TYPES = frozenset({str, int, bool, list, dict, type(None)})
 
 
 def result_document(result: BacktestResult) -> Row:
@@ -52,6 +54,8 @@ def result_document(result: BacktestResult) -> Row:
         "processed_candles": result.processed_candles,
         "config": plain(result.manifest.get("config", {})),
         "metrics": metrics,
+        "charges": result.charges.to_dict(),
+        "tax": None if result.tax is None else plain(result.tax.to_dict()),
         "bounds": plain(result.bounds),
         "notes": [redacted(note) for note in result.notes],
         "ambiguous_bars": [
@@ -64,6 +68,8 @@ def result_document(result: BacktestResult) -> Row:
             "orders": list(dict.fromkeys(fill.order_id for fill in thin)),
         },
         "shortfalls": plain(result.shortfalls),
+        "broker": _broker(result),
+        "doubtful_rules": plain(result.doubtful_rules),
         "open_positions": [_position(position) for position in result.open_positions],
         "faults": [
             {
@@ -95,9 +101,16 @@ def result_document(result: BacktestResult) -> Row:
         "daily": daily,
         "equity_curve_resolution": resolution,
         "equity_curve": curve,
-        "trades": [_finite(_trade(trade)) for trade in result.trades],
+        "trades": [
+            _finite(_trade(trade, lines))
+            for trade, lines in zip(result.trades, result.itemised.trades, strict=True)
+        ],
         "orders": _orders(result),
-        "fills": [_finite(_fill(fill)) for fill in result.fills],
+        "fills": [
+            _finite(_fill(fill, lines))
+            for fill, lines in zip(result.fills, result.itemised.fills, strict=True)
+        ],
+        "postings": [_posting(posting) for posting in result.postings],
         "run": run_document(result.run),
     }
 
@@ -166,7 +179,31 @@ def _finite(row: Row) -> Row:
     return row
 
 
-def _trade(trade: Trade) -> Row:
+def _broker(result: BacktestResult) -> Row:
+    record = result.broker
+    return {
+        "name": record.name,
+        "plan": record.plan,
+        "borrowed": list(record.borrowed),
+        "squared_off": record.squared_off,
+        "coarse_square_offs": result.coarse_square_offs,
+        "carried": [{"time": iso(each.ts), "symbol": each.symbol} for each in record.carried],
+        "left_resting": record.left_resting,
+        "naked_minutes": result.naked_minutes,
+        "margin_warnings": record.margin_warnings,
+        "lot_refusals": record.lot_refusals,
+    }
+
+
+def _lines(charges: ChargesByLine | None) -> dict[str, float]:
+    """The lines of a row that are not zero."""
+    if charges is None:
+        return {}
+    paid = msgspec.structs.asdict(charges)
+    return {line: amount for line, amount in paid.items() if amount}
+
+
+def _trade(trade: Trade, charges: ChargesByLine) -> Row:
     return {
         "id": trade.id,
         "symbol": trade.symbol,
@@ -184,10 +221,11 @@ def _trade(trade: Trade) -> Row:
         "product": trade.product,
         "entry_order": trade.entry_order,
         "exit_order": trade.exit_order,
+        "charge_lines": _lines(charges),
     }
 
 
-def _fill(fill: Fill) -> Row:
+def _fill(fill: Fill, charges: ChargesByLine) -> Row:
     return {
         "time": iso(fill.ts),
         "order_id": fill.order_id,
@@ -205,6 +243,19 @@ def _fill(fill: Fill) -> Row:
         "rounding": fill.rounding,
         "charges": fill.charges,
         "thin": fill.thin,
+        "charge_lines": _lines(charges),
+    }
+
+
+def _posting(posting: Posting) -> Row:
+    return {
+        "time": iso(posting.ts),
+        "kind": posting.kind,
+        "symbol": posting.symbol,
+        "exchange": posting.exchange,
+        "amount": posting.amount,
+        "charge": posting.charge,
+        "note": posting.note,
     }
 
 
@@ -230,10 +281,13 @@ def _orders(result: BacktestResult) -> list[Row]:
     changes: defaultdict[str, list[tuple[int, str]]] = defaultdict(list)
     for ts, orderid, what in result.modifications:
         changes[orderid].append((ts, what))
-    return [
-        _finite(_order(order, fills.get(order.orderid, ()), changes.get(order.orderid, ())))
-        for order in result.orders
-    ]
+    charges = result.itemised.orders
+    rows = []
+    for order in result.orders:
+        row = _order(order, fills.get(order.orderid, ()), changes.get(order.orderid, ()))
+        row["charge_lines"] = _lines(charges.get(order.orderid))
+        rows.append(_finite(row))
+    return rows
 
 
 def _order(order: Order, fills: Sequence[Fill], changes: Sequence[tuple[int, str]]) -> Row:

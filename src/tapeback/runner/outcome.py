@@ -3,35 +3,47 @@
 from __future__ import annotations
 
 import sys
+from array import array
 from collections.abc import Callable, Sequence
+from copy import copy
 from datetime import UTC, datetime
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import msgspec
+import numpy as np
 
 from tapeback.broker.service import BrokerService
 from tapeback.core.engine import BacktestEngine, RunRecord
+from tapeback.core.ledger import Ledger
+from tapeback.core.order_simulator import OrderSimulator
 from tapeback.core.rules import FILL_RULES, ExecutionRules
 from tapeback.core.trades import match_trades
 from tapeback.market.candles import Candles
-from tapeback.market.dated import tables_digest
+from tapeback.market.dated import Row, tables_digest
 from tapeback.market.rulebook import Rulebook
 from tapeback.metrics.calculator import MetricsCalculator
+from tapeback.metrics.charges import ItemisedCharges
+from tapeback.metrics.margin import MarginChanges
 from tapeback.models.config import AppConfig
 from tapeback.models.data_file import DataFile
 from tapeback.models.result import (
     AmbiguousBar,
     BacktestResult,
+    BrokerRecord,
+    CarriedPosition,
+    DoubtfulRule,
     EquityCurve,
     RunInfo,
     Shortfall,
     StrategyFault,
 )
+from tapeback.runner.tax import tax_statement
 from tapeback.strategies.base import BaseStrategy
 from tapeback.utils.clock import date_of_day, to_ist
-from tapeback.utils.money import to_rupees
+from tapeback.utils.money import to_rupees, to_units
 
 
 def result_of(
@@ -44,14 +56,23 @@ def result_of(
 ) -> BacktestResult:
     simulator, first = record.simulator, engine.series[0]
     initial = config.backtest.initial_cash
-    columns = record.equity
-    trades = match_trades(simulator.ledger)
+    columns, ledger, rulebook = record.equity, simulator.ledger, engine.rulebook
+    trades = match_trades(ledger)
+    postings = tuple(ledger.postings)
+    itemised = ItemisedCharges(ledger, postings, rulebook, partial(_shared_by_trades, ledger))
+    tax = None
+    if config.tax.enabled:
+        tax = tax_statement(config.tax, ledger, trades, postings, itemised, rulebook)
+    begun = min(int(candles.starts[0]) for candles in engine.series)
     metrics = MetricsCalculator().calculate(
         equity=columns.equity,
         ends=columns.ends,
         initial_capital=initial,
         trades=trades,
         fills=record.fills,
+        postings=postings,
+        margin=_margin_changes(simulator, begun) if engine.portfolio.margined else None,
+        tax=tax,
         benchmark_close=columns.benchmark,
         in_market=columns.invested,
         risk_free_pct=config.backtest.risk_free_pct,
@@ -61,11 +82,14 @@ def result_of(
         symbol=first.symbol,
         exchange=first.exchange,
         timeframe=first.timeframe,
-        start_time=to_ist(min(int(c.starts[0]) for c in engine.series)),
+        start_time=to_ist(begun),
         end_time=to_ist(max(int(c.ends[-1]) for c in engine.series)),
         trades=tuple(trades),
         orders=tuple(simulator.orders.rows),
-        fills=simulator.ledger,
+        fills=ledger,
+        postings=postings,
+        itemised=itemised,
+        tax=tax,
         equity_curve=EquityCurve(columns.ends, columns.equity, initial),
         metrics=metrics,
         open_positions=tuple(p for p in service.positions() if p.quantity),
@@ -75,6 +99,8 @@ def result_of(
             Shortfall(str(date_of_day(day)), to_rupees(units))
             for day, units in sorted(simulator.shortfalls.items())
         ),
+        broker=_broker_record(engine, service),
+        doubtful_rules=_doubtful((*rulebook.doubtful, *(tax.low_confidence if tax else ()))),
         faults=tuple(StrategyFault(f.ts, f.callback, f.error, f.traceback) for f in record.faults),
         modifications=tuple(simulator.modified),
         origins=tuple((candles.series.name, candles.origin) for candles in engine.series),
@@ -83,6 +109,42 @@ def result_of(
         processed_candles=record.bars_done,
         make_manifest=manifest,
         run=RunInfo("", datetime.fromtimestamp(0, UTC), 0.0, "", {}),
+    )
+
+
+def _shared_by_trades(ledger: Ledger, charges: Sequence[int]) -> list[int]:
+    """How charges of the fills, money units in their order, fall on the trades."""
+    view = copy(ledger)
+    view.charges = array("q", charges)
+    return [to_units(trade.fees) for trade in match_trades(view)]
+
+
+def _margin_changes(simulator: OrderSimulator, begun: int) -> MarginChanges:
+    return MarginChanges(
+        ts=np.array(simulator.margin_ts, dtype=np.int64),
+        units=np.array(simulator.margin_units, dtype=np.int64),
+        start=begun,
+        end=simulator.now,
+    )
+
+
+def _broker_record(engine: BacktestEngine, service: BrokerService) -> BrokerRecord:
+    simulator, rulebook = engine.simulator, engine.rulebook
+    return BrokerRecord(
+        name=rulebook.broker.name,
+        plan=rulebook.schedule.plan.name,
+        borrowed=rulebook.broker.borrowed if rulebook.fidelity == "live" else (),
+        squared_off=simulator.squared_off,
+        carried=tuple(CarriedPosition(ts, symbol) for ts, symbol in engine.clearing.carried),
+        left_resting=simulator.left_resting,
+        margin_warnings=service.margin_warnings,
+        lot_refusals=service.lot_refusals,
+    )
+
+
+def _doubtful(rows: Sequence[Row]) -> tuple[DoubtfulRule, ...]:
+    return tuple(
+        DoubtfulRule(row.rule, date_of_day(row.since), row.source) for row in dict.fromkeys(rows)
     )
 
 
@@ -119,8 +181,10 @@ def manifest_of(
         "config": _config_without_paths(config),
         "execution": msgspec.to_builtins(rules),
         "rules": {
+            "fidelity": rulebook.fidelity,
             "broker": rulebook.broker.name,
             "plan": rulebook.schedule.plan.name,
+            "rounding": rulebook.schedule.rounding,
             "tables": tables_digest(),
         },
         "data": data,
