@@ -22,19 +22,21 @@ def test_each_keyword_goes_into_its_section() -> None:
         leverage={"MIS": 5}, risk_free_pct=6, slippage="none", slippage_ticks=1, spread_bps=1,
         impact=0.5, latency=250, market_fill="bar_close", intrabar="ohlc", limit_fill="touch",
         participation=None, close_at_end=True, fidelity="none", on_error="continue",
-        on_bad_data="stop", costs="none",
+        on_bad_data="stop", lots="scale", margin="strict", delivery_tax_pct=0.2,
+        intraday_tax_pct=0, costs="none", broker="dhan",
     )  # fmt: skip
     assert config.backtest.model_dump() == {
         "initial_cash": 5000, "fee_bps": 3, "commission_per_trade": 20, "slippage_bps": 2,
-        "seed": 7, "leverage": {"MIS": 5}, "risk_free_pct": 6,
+        "seed": 7, "leverage": {"MIS": 5}, "risk_free_pct": 6, "delivery_tax_pct": 0.2,
+        "intraday_tax_pct": 0,
     }  # fmt: skip
     assert config.execution.model_dump() == {
         "slippage": "none", "slippage_ticks": 1, "spread_bps": 1, "impact": 0.5, "latency": 250,
         "market_fill": "bar_close", "intrabar": "ohlc", "limit_fill": "touch",
         "participation": None, "close_at_end": True, "fidelity": "none", "on_error": "continue",
-        "on_bad_data": "stop",
+        "on_bad_data": "stop", "lots": "scale", "margin": "strict",
     }  # fmt: skip
-    assert config.costs == "none"
+    assert (config.costs, config.broker) == ("none", "dhan")
 
 
 def test_a_base_keeps_all_else(project: Project) -> None:

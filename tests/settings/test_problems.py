@@ -17,12 +17,30 @@ from tapeback.settings import load_config
 if TYPE_CHECKING:
     from tests.settings.conftest import Project
 
-KEYS = [
-    f"{section}: {{{key}: {form}}}"
-    for form in ("@", "[@]", "{a: @}")
-    for section, field in AppConfig.model_fields.items()
-    for key in getattr(field.annotation, "model_fields", {})
-] + [f"{section}: @" for section in AppConfig.model_fields]
+KEYS = (
+    [
+        f"{section}: {{{key}: {form}}}"
+        for form in ("@", "[@]", "{a: @}")
+        for section, field in AppConfig.model_fields.items()
+        for key in getattr(field.annotation, "model_fields", {})
+    ]
+    + [f"{section}: @" for section in AppConfig.model_fields]
+    + [
+        f"{key}: {{{inner}: {form}}}"
+        for key, inners in {
+            "costs": (
+                "plan",
+                "rounding",
+                "EQ_OPT",
+                "EQ_OPT: {flat: 20}, ALL",
+                "plan: none, rounding",
+            ),
+            "broker": ("base", "plan", "square_off", "slabs", "order_rate", "square_off_penalty"),
+        }.items()
+        for inner in inners
+        for form in ("@", "{flat: @}", "{EQ_OPT: @}", "{EQ_OPT: {flat: @}}", "{equity: @}")
+    ]
+)
 ODD_VALUES = [
     "", "~", "[]", "{}", "[1]", "{a: 1}", "{1: 2}", "[[1]]", "true", "-1", "0", ".nan", "-.inf",
     "1e999", "9" * 5000, "1_0", "0b", "2024-13-45", "2024-01-01", "2024-01-01T10:00:00+05:30",
@@ -67,7 +85,8 @@ def test_every_problem_of_both_files_and_the_options_comes_in_one_go(project: Pr
         "configs/active/config.yaml:2:3: ui.port: must be at most 65535; got 70000",
         "configs/active/config.yaml:3:3: ui.hots: unknown key (did you mean 'host'?)",
         "--set backtest.seed: must be a whole number; got 'x'",
-        "--set costs: must be one of flat, none; got 'zero'",
+        "--set costs: there is no plan 'zero' (did you mean 'zerodha'?). Plans: zerodha, groww, "
+        "upstox, angelone, dhan, fyers, flat, none, or a mapping such as {EQ_OPT: {flat: 20}}",
         "--set data.synthetic: data.synthetic.volatility: must be at least 0; got -1",
         "--set oops: must have the form section.key=value",
     ]
@@ -201,15 +220,8 @@ def test_defect_78_start_may_equal_end(project: Project) -> None:
     ("key", "reason"),
     [
         ("candle_execution", "it never had an effect: remove it"),
-        *(
-            (key, "charges and taxes come from tables of dated rates, not from settings: remove it")
-            for key in (
-                "delivery_tax_pct",
-                "intraday_tax_pct",
-                "tax_delivery_pct",
-                "tax_intraday_pct",
-            )
-        ),
+        ("tax_delivery_pct", "STT comes from dated tables; delivery_tax_pct replaces it"),
+        ("tax_intraday_pct", "STT comes from dated tables; intraday_tax_pct replaces it"),
     ],
 )
 def test_settings_of_old_files_that_are_gone_say_so(
@@ -217,6 +229,64 @@ def test_settings_of_old_files_that_are_gone_say_so(
 ) -> None:
     path = project.write_file("x.yaml", f"backtest:\n  {key}: 1\n")
     assert refuse(path) == [f"x.yaml:2:3: backtest.{key}: is no setting any more: {reason}"]
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        (
+            "costs:\n  EQ_OPTT: {flat: 20}",
+            "2:3: costs.EQ_OPTT: is not a segment (did you mean 'EQ_OPT'?); allowed are "
+            "EQ_DELIVERY, EQ_INTRADAY, EQ_FUT, EQ_OPT, CUR_FUT, CUR_OPT, COM_FUT, COM_OPT, ALL",
+        ),
+        (
+            "costs: {EQ_OPT: {flat: -1}}",
+            "1:18: costs.EQ_OPT.flat: -1 is not a number from 0 upwards",
+        ),
+        ("costs: {plan: 5}", "1:9: costs.plan: must be a name or a mapping of segments; got 5"),
+        (
+            "costs: {rounding: rupee}",
+            "1:9: costs.rounding: 'rupee' is not one of none, paisa, contract-note",
+        ),
+        (
+            "costs: {plan: none, EQ_OPT: {flat: 1}}",
+            "1:1: costs: EQ_OPT cannot stand beside plan and rounding. Put the brokerage of "
+            "segments under plan",
+        ),
+        (
+            "broker: zerdha",
+            "1:1: broker: unknown broker 'zerdha' (did you mean 'zerodha'?). Use one of zerodha, "
+            "upstox, angelone, dhan, groww, fyers, flat, sandbox, or a mapping with `base`",
+        ),
+        (
+            "broker: {square_off: {equity: '25:00'}}",
+            "1:23: broker.square_off.equity: must be a time such as '15:15' or minutes before the "
+            "close; got '25:00'",
+        ),
+        (
+            "broker: {plan: {EQ_OPT: 20}}",
+            "1:17: broker.plan.EQ_OPT: 20 is no mapping such as {flat: 20}",
+        ),
+        ("broker: {plan: 7}", "1:10: broker.plan: must be a name or a mapping of segments; got 7"),
+    ],
+)
+def test_what_the_tables_do_not_know_is_refused_with_its_place(
+    project: Project, text: str, problem: str
+) -> None:
+    assert refuse(project.write_file("x.yaml", text)) == [f"x.yaml:{problem}"]
+
+
+def test_problems_inside_a_list_are_located_too(project: Project) -> None:
+    path = project.write_file(
+        "x.yaml", "tax:\n  brought_forward:\n    - {head: STGC, year: 2020, sum: 1}\n"
+    )
+    place = "tax.brought_forward.0"
+    assert refuse(path) == [
+        f"x.yaml:3:7: {place}.amount: must be given",
+        f"x.yaml:3:8: {place}.head: must be one of STCG, LTCG, SPECULATIVE, NON_SPECULATIVE; "
+        "got 'STGC' (did you mean 'STCG'?)",
+        f"x.yaml:3:32: {place}.sum: unknown key; known here: head, year, amount",
+    ]
 
 
 def test_files_and_synthetic_data_exclude_each_other(project: Project) -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from tapeback.cli.options import OneOf
 from tapeback.models.instrument import EXCHANGES
 
 if TYPE_CHECKING:
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 
 
 @click.command("calendar", short_help="Show whether and when an exchange trades on a date.")
-@click.argument("exchange", metavar="EXCHANGE", type=click.Choice(EXCHANGES, case_sensitive=False))
+@click.argument("exchange", metavar="EXCHANGE", type=OneOf(EXCHANGES))
 @click.argument("day", metavar="DATE")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 def command(*, exchange: str, day: str, as_json: bool) -> None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from tapeback.cli.options import OneOf
 from tapeback.market.segments import CHARGED_EXCHANGES, SEGMENTS
 
 if TYPE_CHECKING:
@@ -28,15 +29,11 @@ _SHOWN = {
 }
 
 
-def _one_of(names: tuple[str, ...]) -> click.Choice[str]:
-    return click.Choice(names, case_sensitive=False)
-
-
 @click.command("charges", short_help="Show what one order costs.")
 @click.option("--date", required=True, metavar="YYYY-MM-DD", help="The day of the trade.")
-@click.option("--exchange", required=True, type=_one_of(CHARGED_EXCHANGES))
-@click.option("--segment", required=True, type=_one_of(SEGMENTS))
-@click.option("--side", required=True, type=_one_of(("BUY", "SELL")))
+@click.option("--exchange", required=True, type=OneOf(CHARGED_EXCHANGES))
+@click.option("--segment", required=True, type=OneOf(SEGMENTS))
+@click.option("--side", required=True, type=OneOf(("BUY", "SELL")))
 @click.option("--qty", required=True, type=click.IntRange(min=1), help="Units, not lots.")
 @click.option("--price", required=True, metavar="RUPEES", help="Premium, for an option.")
 @click.option("--symbol", default="", help="Tells funds, BSE's options and farm goods apart.")
@@ -45,7 +42,7 @@ def _one_of(names: tuple[str, ...]) -> click.Choice[str]:
     "--rounding",
     default="paisa",
     show_default=True,
-    type=_one_of(("none", "paisa", "contract-note")),
+    type=click.Choice(("none", "paisa", "contract-note")),
     help="Each line exact, to the paisa, or as a contract note: taxes to the rupee.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")

@@ -19,6 +19,13 @@ if TYPE_CHECKING:
 _SERIES = ("symbol", "exchange", "timeframe")
 
 
+class OneOf(click.Choice[str]):
+    """One of some words in capitals, however they are typed."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        return super().convert(str(value).upper(), param, ctx)
+
+
 def settings_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Add what chooses the settings: BOT, `--config` and `--set`."""
     for option in (

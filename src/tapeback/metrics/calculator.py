@@ -173,7 +173,7 @@ def _ratios(curve: _Curve, risk_free: float) -> dict[str, Any]:
     }
 
 
-def _tax(statement: TaxStatement | None) -> dict[str, float | None]:
+def _tax(statement: TaxStatement | None) -> dict[str, Any]:
     if statement is None:
         return dict.fromkeys(("total_delivery_tax", "total_intraday_tax", "total_tax"))
     return {

@@ -67,8 +67,8 @@ def write_result(result: BacktestResult, directory: Path) -> dict[str, Path]:
 
     The files are complete before the first one of an older run is replaced. Money has two
     decimals, prices four, the parts of a fill's price and the lines of charges six; times are
-    Indian. Tables of a run over synthetic data have the further column `synthetic`. Raises OutputError when the folder cannot
-    be made or written.
+    Indian. Tables of a run over synthetic data have the further column `synthetic`. Raises
+    OutputError when the folder cannot be made or written.
     """
     contents = {
         "result.json": encode_document(result_document(result)),

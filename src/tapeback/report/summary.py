@@ -8,17 +8,42 @@ from datetime import date, datetime
 from itertools import groupby
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
+import msgspec
 import numpy as np
 
 from tapeback.report.rupees import grouped, percent, rupees
+from tapeback.utils.money import to_rupees
 
 if TYPE_CHECKING:
+    from tapeback.market.tax_statement import TaxStatement
     from tapeback.models.order import Order
     from tapeback.models.result import BacktestResult
 
 Tone = Literal["plain", "title", "good", "bad", "warning", "faint"]
 
 _FIGURE = re.compile(r"\d[\d,.]*")
+_NAMED = 4
+_LINES = {
+    "brokerage": "brokerage",
+    "stt": "STT",
+    "ctt": "CTT",
+    "exchange": "exchange",
+    "ipft": "IPFT",
+    "sebi": "SEBI",
+    "stamp": "stamp duty",
+    "gst": "GST",
+    "other": "other",
+    "dp": "DP",
+    "adjustments": "day-end adjustments",
+    "penalties": "penalties",
+}
+_HEADS = {
+    "STCG": "short-term gains",
+    "LTCG": "long-term gains",
+    "SPECULATIVE": "intraday",
+    "NON_SPECULATIVE": "derivatives",
+    "DIVIDEND": "dividends",
+}
 _FINDING_TONES: dict[str, Tone] = {"error": "bad", "warning": "warning"}
 
 
@@ -60,6 +85,7 @@ def _profit(result: BacktestResult) -> Iterator[Line]:
         f"{rupees(metrics.assumed_slippage)}",
         "good" if net > 0 else "bad" if net < 0 else "plain",
     )
+    yield from _costs(result)
     yield _survivable(metrics.survivable_slippage_pct)
     if result.bounds is not None:
         yield Line(
@@ -77,6 +103,43 @@ def _profit(result: BacktestResult) -> Iterator[Line]:
         )
     span = _span(metrics.first_day, metrics.last_day)
     yield Line(f"{_count(metrics.sessions, 'session')}{span}, {_count(metrics.bars, 'bar')}")
+
+
+def _costs(result: BacktestResult) -> Iterator[Line]:
+    """What the profit was made of and with, and what the state takes of it."""
+    metrics = result.metrics
+    if metrics.other_cash:
+        yield Line(f"Of the gross, {rupees(metrics.other_cash)} is dividends and other cash")
+    if metrics.total_fees:
+        paid = msgspec.structs.asdict(result.charges)
+        parts = [f"{name} {rupees(paid[line])}" for line, name in _LINES.items() if paid[line]]
+        yield Line(f"Charges: {', '.join(parts)}")
+    if metrics.peak_margin and metrics.average_margin is not None:
+        earned = metrics.return_on_peak_margin_pct
+        share = "" if earned is None else f" (net is {percent(earned)} of it)"
+        yield Line(
+            f"Margin: at most {rupees(metrics.peak_margin)} on "
+            f"{_minute(metrics.peak_margin_time)}{share}, {rupees(metrics.average_margin)} on "
+            f"average while used, {rupees(metrics.time_weighted_margin or 0.0)} over the whole run"
+        )
+    if result.tax is not None:
+        yield from _income_tax(result.tax, metrics.net_pnl)
+
+
+def _income_tax(statement: TaxStatement, net: float) -> Iterator[Line]:
+    total = to_rupees(statement.total_tax)
+    yield Line(
+        f"Income tax, an estimate: {rupees(total)}, which would leave {rupees(net - total)}; every "
+        "other figure is before it"
+    )
+    for year in statement.years:
+        heads = [head for head in year.heads if head.trades]
+        if heads:
+            told = [f"{_HEADS[head.head]} {rupees(to_rupees(head.total))}" for head in heads]
+            carried = sum(head.carried for head in heads)
+            if carried:
+                told.append(f"{rupees(to_rupees(carried))} of losses carried forward")
+            yield Line(f"  {year.label}: {', '.join(told)}", "faint")
 
 
 def _survivable(pct: float | None) -> Line:
@@ -167,19 +230,55 @@ def _trust(result: BacktestResult) -> Iterator[Line]:
     for fault in result.faults:
         when = f"{fault.timestamp:%Y-%m-%d %H:%M:%S}"
         yield Line(f"The strategy raised in {fault.callback} at {when}: {fault.error}", "bad")
-    yield from _limits(result)
+    yield from _market(result)
     for note in result.notes:
         yield Line(note)
 
 
-def _limits(result: BacktestResult) -> Iterator[Line]:
-    accepted = [order for order in result.orders if order.status != "rejected"]
-    fidelity = result.manifest.get("execution", {}).get("fidelity")
+def _market(result: BacktestResult) -> Iterator[Line]:
+    """What broker and exchange did by themselves, and how sure their rules are."""
+    broker, fidelity = result.broker, result.manifest["rules"]["fidelity"]
     if result.proxies and fidelity != "none":
         indices = ", ".join(result.proxies)
         yield Line(f"Orders on an index ({indices}) are a proxy for its near future.", "warning")
-    if fidelity != "none" and any(order.product == "MIS" for order in accepted):
-        yield Line("MIS positions are carried: square-off comes with the market rules.", "warning")
+    if broker.squared_off:
+        coarse = result.coarse_square_offs
+        late = f", {grouped(coarse)} of them at the close of a longer bar" if coarse else ""
+        yield Line(f"{_count(broker.squared_off, 'MIS position')} squared off by the broker{late}")
+    if broker.carried:
+        first = broker.carried[0]
+        yield Line(
+            f"{_count(len(broker.carried), 'MIS position')} carried: a locked band kept the broker "
+            f"from closing it (first {first.symbol} on {_minute(first.timestamp)})",
+            "bad",
+        )
+    troubles = {
+        "order short of margin and let through": broker.margin_warnings,
+        "order refused for its lot size": broker.lot_refusals,
+        "MARKET order left resting at the broker's limit": broker.left_resting,
+    }
+    told = [f"{grouped(count)} × {trouble}" for trouble, count in troubles.items() if count]
+    if told:
+        yield Line("; ".join(told), "warning")
+    if result.naked_minutes:
+        yield Line(
+            f"{result.naked_minutes:.1f} minutes without a stop: price ran past the limit that the "
+            "broker gave it",
+            "bad",
+        )
+    if broker.borrowed:
+        yield Line(
+            f"Broker {broker.name}, where its own figures are unknown: {_some(broker.borrowed)}"
+        )
+    if result.doubtful_rules:
+        names = tuple(dict.fromkeys(rule.rule for rule in result.doubtful_rules))
+        yield Line(f"Rules of low confidence: {_some(names)}", "warning")
+
+
+def _some(names: tuple[str, ...]) -> str:
+    """The first few of them; result.json has all."""
+    more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
+    return ", ".join(names[:_NAMED]) + more
 
 
 def _bars_with_fills(result: BacktestResult) -> int:

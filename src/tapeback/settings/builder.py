@@ -9,6 +9,7 @@ from pydantic import ValidationError
 from tapeback.errors import did_you_mean
 from tapeback.models.config import AppConfig, BacktestConfig, ExecutionConfig
 from tapeback.settings.document import Document, KeyPath, Mark
+from tapeback.settings.market_rules import check_market_rules
 from tapeback.settings.problems import Problem, Problems, problems_of
 from tapeback.utils.secrets import register_secrets
 
@@ -58,10 +59,12 @@ def _set_values(config: AppConfig, section: str) -> dict[str, Any]:
 
 
 def _checked(sections: dict[str, Any], marks: dict[KeyPath, Mark], problems: Problems) -> AppConfig:
+    document = Document(sections, marks)
     try:
         config = AppConfig.model_validate(sections)
     except ValidationError as error:
-        problems_of(error, Document(sections, marks), problems)
+        problems_of(error, document, problems)
         config = AppConfig()
+    check_market_rules(document, problems)
     problems.raise_any()
     return config

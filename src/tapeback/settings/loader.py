@@ -20,6 +20,7 @@ from tapeback.settings.document import (
     shown_path,
 )
 from tapeback.settings.environment import resolve_references
+from tapeback.settings.market_rules import check_market_rules
 from tapeback.settings.problems import Problem, Problems, dotted, problems_of
 from tapeback.utils.secrets import register_secrets
 from tapeback.utils.starter import starter_folder
@@ -136,5 +137,6 @@ def _checked(document: Document, problems: Problems) -> AppConfig:
     except ValidationError as error:
         problems_of(error, document, problems)
         config = AppConfig()
+    check_market_rules(document, problems)
     problems.raise_any()
     return config.placed({dotted(path): str(mark) for path, mark in document.marks.items() if path})

@@ -13,11 +13,10 @@ from tapeback.settings.document import Document, KeyPath, Mark
 if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
 
-_TAX_REMEDY = "charges and taxes come from tables of dated rates, not from settings: remove it"
 _OBSOLETE = {
     "backtest.candle_execution": "it never had an effect: remove it",
-    "backtest.tax_delivery_pct": _TAX_REMEDY,
-    "backtest.tax_intraday_pct": _TAX_REMEDY,
+    "backtest.tax_delivery_pct": "STT comes from dated tables; delivery_tax_pct replaces it",
+    "backtest.tax_intraday_pct": "STT comes from dated tables; intraday_tax_pct replaces it",
 }
 _LIMITS = {
     "greater_than": ("greater than", "gt"),
@@ -83,10 +82,10 @@ def problems_of(error: ValidationError, document: Document, problems: Problems) 
     for detail in error.errors(include_url=False):
         path = detail["loc"]
         reason = _reason(detail, path, document)
-        problems.add(Problem(document.mark(path), path, _unresolved(reason, path, document)))
+        problems.add(Problem(document.mark(path), path, unresolved(reason, path, document)))
 
 
-def _unresolved(reason: str, path: KeyPath, document: Document) -> str:
+def unresolved(reason: str, path: KeyPath, document: Document) -> str:
     """The reason with what came from the environment, a secret perhaps, as `${…}` again."""
     for place, (reference, value) in document.references.items():
         if place[: len(path)] != path:
@@ -104,6 +103,8 @@ def _reason(detail: ErrorDetails, path: KeyPath, document: Document) -> str:
         return _unknown_key(path)
     if kind == "value_error":
         return str(detail["ctx"]["error"])
+    if kind == "missing":
+        return "must be given"
     value = document.value(path)
     if value is None:
         return "must not be empty"
@@ -162,12 +163,15 @@ def choices_at(path: KeyPath) -> tuple[Any, ...]:
 
 
 def annotation_at(path: KeyPath) -> Any:
-    """The type of the setting at a path; None for what is inside of a list or mapping."""
+    """The type of the setting at a path; None for what is inside of a mapping."""
     annotation: Any = AppConfig
     for part in path:
-        if not _is_model(annotation):
+        if _is_model(annotation):
+            annotation = annotation.model_fields[part].annotation
+        elif get_origin(annotation) is list:
+            annotation = get_args(annotation)[0]
+        else:
             return None
-        annotation = annotation.model_fields[part].annotation
     return annotation
 
 
