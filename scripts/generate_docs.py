@@ -31,6 +31,8 @@ from ruamel.yaml import YAML
 import tapeback
 from tapeback.broker.client import MockOpenAlgoClient
 from tapeback.cli import main as command_line
+from tapeback.market.brokers import BROKERS, BrokerProfile, broker_of
+from tapeback.market.dated import table as market_table
 from tapeback.metrics.registry import DEFINITIONS
 from tapeback.models.config import AppConfig
 from tapeback.report import export
@@ -39,6 +41,7 @@ REPO = Path(__file__).resolve().parent.parent
 MEANINGS = Path(__file__).with_name("setting_meanings.yaml")
 _BLOCK = re.compile(r"(<!-- generated: (?P<name>[\w-]+) -->\n).*?(<!-- end: (?P=name) -->)", re.S)
 _WIDTH = 88
+LATEST = 1 << 20
 # What a reader of the first page can do without.
 _LEFT_OUT = "Saved: runs/first/result.json"
 
@@ -172,7 +175,7 @@ def setting_tables() -> str:
         sections.setdefault(section, []).append(row)
     head = ("key", "values", "default", "meaning")
     return "\n\n".join(
-        f"### {section or 'costs'}\n\n{table(head, iter(rows))}"
+        f"### {section or 'broker and costs'}\n\n{table(head, iter(rows))}"
         for section, rows in sections.items()
     )
 
@@ -250,6 +253,8 @@ def columns() -> str:
         "fills.csv": export.FILL_COLUMNS,
         "equity.csv": export.EQUITY_COLUMNS,
         "daily.csv": export.DAILY_COLUMNS,
+        "postings.csv": export.POSTING_COLUMNS,
+        "tax.csv": export.TAX_COLUMNS,
     }
     return table(
         ("file", "columns, in order"),
@@ -258,6 +263,82 @@ def columns() -> str:
             for name, order in files.items()
         ),
     )
+
+
+# The market's rules ------------------------------------------------------------------------
+
+
+def brokers() -> str:
+    """What the profiles of brokers say as of late."""
+    head = (
+        "`broker`", "shares", "F&O", "currency", "commodity", "penalty",
+        "SL-M where the exchange bars it", "MARKET in stock options", "premium of options sold",
+        "taken over from",
+    )  # fmt: skip
+    return table(head, (tuple(_profile(broker_of(name))) for name in BROKERS))
+
+
+def _profile(profile: BrokerProfile) -> Iterator[str]:
+    def latest(*path: str) -> dict[str, Any]:
+        row = profile.row(LATEST, *path)
+        return {} if row is None else row.values
+
+    yield f"`{profile.name}`"
+    for segment in ("equity", "derivative", "currency", "commodity"):
+        yield _square_off(latest("square_off", segment))
+    penalty = latest("square_off_penalty")
+    yield f"₹{float(penalty['rupees']) * (1 + float(penalty['gst']) / 100):g}"
+    for rule in ("stop_market", "stock_option_market"):
+        yield {"protect": "sent as SL", "refuse": "refused"}.get(
+            latest(rule)["treatment"], "accepted"
+        )
+    yield "counts" if latest("premium_credit")["credited"] else "does not count"
+    owners: dict[str, list[str]] = {}
+    for borrowed in profile.borrowed:
+        name, _, owner = borrowed.partition(": as ")
+        owners.setdefault(owner, []).append(f"`{name}`")
+    yield "; ".join(f"{owner}: {', '.join(names)}" for owner, names in owners.items())
+
+
+def _square_off(rule: dict[str, Any]) -> str:
+    if "at" in rule:
+        return str(rule["at"])
+    text = f"{rule['before_close']} min before the close"
+    late = rule.get("before_late_close")
+    return f"{text}, {late} where that is after 23:30" if late else text
+
+
+def doubtful() -> str:
+    """The rows of low confidence in all tables."""
+    folder = REPO / "src" / "tapeback" / "market" / "tables"
+    found: dict[tuple[str, date, str], list[tuple[str, ...]]] = {}
+    for file in sorted(folder.glob("*.yaml")):
+        for path, since, source in _low(market_table(file.stem), ()):
+            found.setdefault((file.stem, since, source), []).append(path)
+    return table(
+        ("rule", "from", "source"),
+        (
+            (f"`{name}.{_together(paths)}`", f"{since}", source)
+            for (name, since, source), paths in found.items()
+        ),
+    )
+
+
+def _low(node: Any, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], date, str]]:
+    if isinstance(node, dict):
+        if node.get("confidence") == "low":
+            yield path, node["from"], node["source"]
+        for key, inside in node.items():
+            yield from _low(inside, (*path, str(key)))
+    elif isinstance(node, list):
+        for inside in node:
+            yield from _low(inside, path)
+
+
+def _together(paths: list[tuple[str, ...]]) -> str:
+    """Paths of one rule as one: `stamp.{EQ_FUT, EQ_OPT}`."""
+    columns = [tuple(dict.fromkeys(column)) for column in zip(*paths, strict=True)]
+    return ".".join(c[0] if len(c) == 1 else f"{{{', '.join(c)}}}" for c in columns)
 
 
 # Python ------------------------------------------------------------------------------------
@@ -363,6 +444,8 @@ BLOCKS: dict[str, Callable[[], str]] = {
     "settings": setting_tables,
     "metrics": metrics,
     "columns": columns,
+    "brokers": brokers,
+    "doubtful": doubtful,
     "client": client,
     "api": api,
 }

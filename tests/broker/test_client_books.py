@@ -70,7 +70,8 @@ def test_a_bot_may_write_into_what_it_was_given(play: Play) -> None:
 
 
 def test_the_orderbook_holds_the_current_session_only(play: Play) -> None:
-    """Yesterday's ended orders are gone, an order sent after the close is still there."""
+    """Yesterday's ended orders are gone, an order sent after the close is still there. The second
+    order is the broker's own, which closes the MIS position at 15:20."""
     seen: dict[int, list[str]] = {}
 
     def script(client: MockOpenAlgoClient, bar: int, candle: Any) -> None:
@@ -82,8 +83,10 @@ def test_the_orderbook_holds_the_current_session_only(play: Play) -> None:
 
     play(script, bars([100.0] * 800))
     assert seen[1] == ["24010100000001"]
-    assert seen[374] == ["24010100000002", "24010100000001"]
-    assert seen[375] == ["24010100000002"]
+    assert seen[364] == ["24010100000001"]
+    assert seen[365] == ["24010100000002", "24010100000001"]
+    assert seen[374] == ["24010100000003", "24010100000002", "24010100000001"]
+    assert seen[375] == ["24010100000003"]
     assert seen[750] == []
 
 
@@ -165,6 +168,8 @@ def test_polling_changes_nothing_in_what_is_shown(
 
 
 def test_tradebook(play: Play) -> None:
+    """The fourth order of the live run: the third one closed the first day's position."""
+
     def script(client: MockOpenAlgoClient, bar: int, _: Any) -> None:
         if bar in (0, 2, 4):
             client.placeorder(**BUY, strategy="Grid")
@@ -175,7 +180,7 @@ def test_tradebook(play: Play) -> None:
             "action": "BUY",
             "average_price": 104.0,
             "exchange": "NSE",
-            "orderid": "24010200000003",
+            "orderid": "24010200000004",
             "product": "MIS",
             "quantity": 10,
             "symbol": "SBIN",
@@ -269,14 +274,15 @@ def test_a_position_closed_today_stays_for_the_session(play: Play) -> None:
 
 def test_funds_of_a_live_account_are_text(play: Play) -> None:
     run = play(trade_over_two_days, bars(DAYS, per_day=4), initial_cash=10_000, fee_bps=10)
-    # Charges: 10 bp of 1000, 510 and 208 rupees. Blocked: 3 at 100.
+    # Charges: 10 bp of 1000, 510 and 208 rupees. Blocked: 3 at 100. Of today's 208 rupees for
+    # shares out of the holdings 80 % may be used today: 41.60 are held back, and count as used.
     assert run.client.funds() == {
         "data": {
-            "availablecash": "9716.28",
+            "availablecash": "9674.68",
             "collateral": "0.00",
             "m2mrealized": "8.00",
             "m2munrealized": "21.00",
-            "utiliseddebits": "300.00",
+            "utiliseddebits": "341.60",
         },
         "status": "success",
     }

@@ -25,6 +25,8 @@ FILES = {
     "fills.csv",
     "equity.csv",
     "daily.csv",
+    "postings.csv",
+    "tax.csv",
 }
 
 

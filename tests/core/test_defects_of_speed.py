@@ -76,13 +76,24 @@ def test_defect_74_a_bar_without_orders_costs_one_call(settings: dict[str, Any])
 
 
 def test_defect_74_the_rules_of_a_session_are_asked_for_once() -> None:
-    """Once for its own and once before the first; a session's own cost does not grow with bars."""
+    """Its hours always; lots, bands and the like only of an instrument that was ever traded, and
+    once a session however many orders there are."""
     candles = minute_bars(6_000, 3)
-    half = mornings(candles, 187)
-    found, fewer = (calls_of(lambda c=c: backtest(NoOp, c, **LIVE)) for c in (candles, half))
-    sessions = len(candles.session_firsts)
-    assert sessions == len(half.session_firsts) == 16
-    assert found["rulebook.py:session"] == fewer["rulebook.py:session"] == sessions + 1
+
+    class Buyer(BaseStrategy):
+        bars = 0
+
+        def on_bar(self, candle: Candle) -> None:
+            self.bars += 1
+            if 100 < self.bars % 375 < 110:
+                self.buy(1)
+
+    idle, busy = (calls_of(lambda s=s: backtest(s, candles, **LIVE)) for s in (NoOp, Buyer))
+    assert len(candles.session_firsts) == 16
+    # Once more for the book before its first session.
+    assert idle["rulebook.py:hours"] == busy["rulebook.py:hours"] == 17
+    assert idle["rulebook.py:terms"] <= 1
+    assert busy["rulebook.py:terms"] == 17
 
 
 def test_defect_74_several_symbols_cost_a_few_calls_a_bar() -> None:

@@ -11,8 +11,10 @@ from tapeback.data.provider import DataRequest
 from tapeback.data.quality import drop_frozen_tails, inspect
 from tapeback.data.synthetic import SyntheticDataProvider
 from tapeback.market.candles import Candles
+from tapeback.market.corporate_actions import Action, ActionBook
+from tapeback.models.candle import Series
 from tapeback.models.finding import Finding
-from tapeback.utils.clock import to_ns
+from tapeback.utils.clock import day_of, to_ns
 
 
 @pytest.fixture(scope="module")
@@ -163,6 +165,40 @@ def test_a_split_is_a_jump_and_a_move_inside_a_session_is_none(week: Candles) ->
     assert found(Candles(week.series, columns, week.origin))["unadjusted-jump"].where == (
         "2024-03-14"
     )
+
+
+def halved(candles: Candles, day: str, exchange: str = "NSE") -> Candles:
+    """The candles with prices cut in half from a date on, on another exchange if wanted."""
+    half = np.where(candles.ts >= at(f"{day} 00:00"), 0.5, 1.0)
+    columns = [candles.ts, *(c * half for c in candles.columns[1:5]), candles.volume, candles.oi]
+    return Candles(Series("INFY", exchange, candles.timeframe), columns, candles.origin)
+
+
+def split(symbol: str, day: str) -> ActionBook:
+    ex_day = day_of(date.fromisoformat(day))
+    return ActionBook([Action(symbol=symbol, exchange="", ex_day=ex_day, kind="split", new=2)])
+
+
+def test_a_split_on_file_explains_the_jump_of_a_share(week: Candles) -> None:
+    """The user's own actions count: with the split of his file the fall is no loss but a split."""
+    cut = halved(week, "2024-03-13")
+    (told,) = inspect(cut, split("INFY", "2024-03-13"))
+    assert (told.code, told.severity, told.where) == ("raw-prices", "note", "2024-03-13")
+    (unsplit,) = inspect(week, split("INFY", "2024-03-13"))
+    assert unsplit.code == "adjusted-prices"
+    (other,) = inspect(cut, split("TCS", "2024-03-13"))
+    assert (other.code, other.severity) == ("unadjusted-jump", "warning")
+
+
+def test_no_action_explains_a_jump_of_a_contract_or_between_weeks(week: Candles) -> None:
+    """Contracts have no ex-date of their own, and a week's gap hides it."""
+    book = split("INFY", "2024-03-13")
+    assert "unadjusted-jump" in {f.code for f in inspect(halved(week, "2024-03-13", "NFO"), book)}
+    days = SyntheticDataProvider(3).fetch(
+        DataRequest(symbol="INFY", exchange="NSE", timeframe="1d", start=date(2024, 3, 1))
+    )
+    weeks = halved(days, "2024-03-11").resample("1w")
+    assert {f.code for f in inspect(weeks, split("INFY", "2024-03-11"))} == {"unadjusted-jump"}
 
 
 def test_moves_without_volume_are_a_finding_where_there_is_volume(week: Candles) -> None:

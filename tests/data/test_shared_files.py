@@ -45,6 +45,8 @@ FILES = [
         {
             "unsorted": 1,
             "duplicate-stamps": 25,
+            "adjusted-prices": 1,
+            "unclear-adjustment": 1,
             "missing-session": 8,
             "outside-hours": 917,
             "off-grid": 10,
@@ -60,7 +62,7 @@ FILES = [
         {
             "unsorted": 1,
             "duplicate-stamps": 25,
-            "unadjusted-jump": 1,
+            "raw-prices": 1,
             "missing-session": 8,
             "outside-hours": 764,
             "off-grid": 12,
@@ -103,6 +105,8 @@ FILES = [
         {
             "symbol-mismatch": 1,
             "clock-ignored": 3856,
+            "adjusted-prices": 2,
+            "unclear-adjustment": 1,
             "missing-session": 70,
         },
     ),
@@ -175,11 +179,13 @@ def test_duplicates_keep_the_first_row_and_say_that_they_differ(shared_data: Pat
     assert row.volume == 782_475
 
 
-def test_the_evening_after_the_outage_is_missing_and_the_split_a_jump(shared_data: Path) -> None:
+def test_the_evening_after_the_outage_is_missing_and_the_split_raw(shared_data: Path) -> None:
     candles = read(shared_data, *FILES[3][:2])
     assert "2021-02-24" in finding(candles, "short-session").message
     assert "2021-02-24" not in finding(candles, "missing-bars").message
-    assert "2019-09-19 (-49.9%)" in finding(candles, "unadjusted-jump").message
+    raw = finding(candles, "raw-prices")
+    assert (raw.severity, raw.where) == ("note", "2019-09-19")
+    assert "split 2:1 on 2019-09-19 (-49.9%)" in raw.message
 
 
 def test_close_labels_of_the_halted_morning_are_moved(shared_data: Path) -> None:

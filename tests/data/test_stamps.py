@@ -64,7 +64,9 @@ def test_fractions_of_a_second_are_kept() -> None:
     assert stamp % 10**9 == 123456789
 
 
-@pytest.mark.parametrize("text", ["17040801", "1704080700x", "99999999", "1" * 20])
+@pytest.mark.parametrize(
+    "text", ["17040801", "1704080700x", "99999999", "99991231000000", "1" * 20]
+)
 def test_a_number_that_is_no_epoch_is_refused_with_its_place(text: str) -> None:
     with pytest.raises(DataFormatError, match=f"bars.csv:3: '{text}' is no date and time"):
         parse_stamps(["1704080700", text], None, place=lambda row: f"bars.csv:{row + 2}")

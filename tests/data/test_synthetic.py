@@ -14,6 +14,7 @@ from tapeback.data.walk import REGIMES
 from tapeback.errors import DataError, DataNotFoundError
 from tapeback.market.candles import Candles
 from tapeback.market.cleaning import clean
+from tapeback.market.corporate_actions import ActionBook
 from tests.data.conformance import DataProviderContract, dates_of, same_bars
 
 
@@ -117,7 +118,7 @@ def test_defect_49_bars_lie_on_the_session_grid_and_nights_have_gaps() -> None:
     candles = fetch()
     clocks = {f"{candle.timestamp:%H:%M}" for candle in candles[:375]}
     assert (min(clocks), max(clocks), len(clocks)) == ("09:15", "15:29", 375)
-    assert inspect(candles) == ()
+    assert inspect(candles, ActionBook(())) == ()
     firsts = candles.session_firsts[1:]
     gaps = np.log(candles.open[firsts] / candles.close[firsts - 1])
     assert np.count_nonzero(gaps) > 240

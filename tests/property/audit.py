@@ -12,11 +12,19 @@ from typing import Any
 import numpy as np
 
 from tapeback import BacktestResult, Candles, Fill, Order, backtest
+from tapeback.broker.service import BrokerService
+from tapeback.core.book import Book
+from tapeback.core.path import MILLISECOND_NS
 from tapeback.market import timeframes
-from tests.property.worlds import TICK, Bot, Plan
+from tapeback.models.position import Position
+from tapeback.utils.clock import day_number
+from tests.property.worlds import Bot, Plan, lot_of, tick_of
 
 NOISE = 1e-9
 _LIMIT_RULES = frozenset({"P2", "P2b", "P4"})
+# Who sends orders beside the bot, and what of it happens at the last price, a bar under way or not.
+_BROKER = frozenset({"AUTO_SQUARE_OFF", "CLOSE_AT_END", "EXPIRY"})
+_BETWEEN = frozenset({"S3 coarse", "S4", "expiry"})
 
 
 @dataclass
@@ -52,19 +60,23 @@ class Audit:
         candles = self.finest[fill.symbol]
         index = int(np.searchsorted(candles.starts, fill.ts, side="right")) - 1
         assert index >= 0
-        if not (self.at_close and fill.rule == "P1"):
+        if not (self.at_close and fill.rule == "P1") and fill.rule not in _BETWEEN:
             assert fill.ts < candles.ends[index], "a fill between two bars"
         return index
 
     def check(self) -> None:
         """Everything, cheap checks first."""
         for fill in self.result.fills:
-            self.check_price(fill)
+            if fill.rule != "expiry":
+                self.check_price(fill)
         for order in self.result.orders:
             self.check_order(order)
+        self.check_lots()
         self.check_volume()
         self.check_sequence()
         self.check_links()
+        self.check_square_off()
+        self.check_expiry()
         self.check_equity()
         self.check_account()
 
@@ -80,10 +92,14 @@ class Audit:
         assert type(fill.quantity) is int
         assert fill.quantity > 0
         if self.margined:
-            assert abs(fill.price / TICK - round(fill.price / TICK)) < 1e-6, "off the tick grid"
+            ticks = fill.price / tick_of(fill.symbol, fill.ts)
+            assert abs(ticks - round(ticks)) < 1e-6, "off the tick grid"
             assert abs(fill.charges * 100 - round(fill.charges * 100)) < 1e-6
         order = self.orders[fill.order_id]
         if self.at_close and order.pricetype == "MARKET":
+            return
+        if order.strategy in _BROKER:
+            assert fill.ts >= order.placed_ts - MILLISECOND_NS
             return
         latency = 0 if order.parent else round((self.settings["latency"] or 0) * 1_000_000)
         assert fill.ts >= order.placed_ts + latency, "filled before it arrived"
@@ -105,13 +121,55 @@ class Audit:
             value = sum(fill.price * fill.quantity for fill in fills)
             assert abs(value / order.filled_quantity - order.average_price) < 1e-6
         sign = 1 if order.action == "BUY" else -1
-        limits = self.bot.diary.limits.get(order.orderid, [order.price])
         if order.pricetype in ("LIMIT", "SL"):
-            worst = max(sign * limit for limit in limits)
+            # What the broker gave a limit was sent without one.
+            limits = self.bot.diary.limits.get(order.orderid, [0.0])
+            worst = max(sign * (limit or order.price) for limit in limits)
             assert all(sign * fill.price <= worst + NOISE for fill in fills), "beyond its limit"
+        if order.protection:
+            assert all(sign * fill.price <= sign * order.protection + NOISE for fill in fills)
         if order.pricetype in ("SL", "SL-M") and fills:
             assert order.triggered_ts
             assert order.triggered_ts <= fills[0].ts
+
+    def check_lots(self) -> None:
+        """P9: nothing passes, and nothing trades, that is no whole number of lots."""
+        if self.margined:
+            for order in self.result.orders:
+                assert order.status == "rejected" or order.quantity % lot_of(order.symbol) == 0
+            for fill in self.result.fills:
+                assert fill.quantity % lot_of(fill.symbol) == 0
+
+    def check_square_off(self) -> None:
+        """S3: of what MIS bought and sold by the end of a session nothing is left, unless a locked
+        band held it, or the data ended before the time came."""
+        if not self.margined:
+            return
+        engine = self.bot.context.engine
+        carried = {(day_number(ts - 1), symbol) for ts, symbol in engine.clearing.carried}
+        for symbol, candles in self.finest.items():
+            days = np.unique([day_number(int(ts)) for ts in candles.starts]).tolist()
+            mis = [fill for fill in self.result.fills if _of(fill, symbol, "MIS")]
+            for day in days:
+                held = sum(_signed(fill) for fill in mis if day_number(fill.ts) <= day)
+                over = day < days[-1] or candles.ends[-1] > self._square_off(candles, day)
+                assert held == 0 or not over or (day, symbol) in carried, f"MIS on day {day}"
+
+    def check_expiry(self) -> None:
+        """Of a contract nothing is left once it has expired."""
+        for symbol, candles in self.finest.items():
+            book = self.bot.context.simulator.books[symbol, candles.exchange]
+            expiry, last = book.instrument.expiry, int(candles.ends[-1])
+            if not self.margined or expiry is None or last < book.hours.closes:
+                continue
+            if day_number(last - 1) >= expiry:
+                assert all(position.quantity == 0 for position in book.positions.values())
+                assert not any(o.is_open and o.symbol == symbol for o in self.result.orders)
+
+    def _square_off(self, candles: Candles, day: int) -> int:
+        engine = self.bot.context.engine
+        book = engine.simulator.books[candles.symbol, candles.exchange]
+        return engine.rulebook.hours(book.instrument, day).square_off
 
     def check_volume(self) -> None:
         """P7: limits share a bar's volume, and nothing fills where nothing traded."""
@@ -134,9 +192,10 @@ class Audit:
             if share and _length(candles) > 60 * 10**9:
                 share = 0.10
         volume = float(candles.volume[index])
+        lot = lot_of(candles.symbol) if self.margined else 1
         if share is None or not volume > 0:
             return inf
-        return max(1, floor(volume * share))
+        return max(lot, floor(volume * share / lot) * lot)
 
     def check_sequence(self) -> None:
         """P6: what rested and was met at one point was filled in the order of sending."""
@@ -169,11 +228,14 @@ class Audit:
         curve = self.result.equity_curve
         rows = list(zip(curve.ts.tolist(), curve.equity.tolist(), strict=True))
         fills = sorted(self.result.fills, key=lambda fill: fill.ts)
+        postings = sorted(self.result.postings, key=lambda posting: posting.ts)
         cash, held = Fraction(self.settings["initial_cash"]), Counter[str]()
         for row, (end, equity) in enumerate(rows, 1):
             # Nothing comes after the last row: it shows the account as the run left it.
             while fills and (fills[0].ts < end or row == len(rows)):
                 cash += _book(fills.pop(0), held)
+            while postings and (postings[0].ts < end or row == len(rows)):
+                cash += Fraction(postings.pop(0).units, 1_000_000)
             worth = cash
             for symbol, quantity in held.items():
                 candles = self.finest[symbol]
@@ -191,6 +253,7 @@ class Audit:
         cash = Fraction(self.settings["initial_cash"]) + sum(
             _book(fill, held) for fill in self.result.fills
         )
+        cash += sum(Fraction(posting.units, 1_000_000) for posting in self.result.postings)
         assert abs(portfolio.cash - float(cash)) < 1e-5
         for symbol, candles in self.finest.items():
             assert self.bot.context.net_quantity(symbol, candles.exchange) == held[symbol]
@@ -201,25 +264,56 @@ class Audit:
         for order in open_orders:
             if self.margined and not order.parent:
                 resting[order.symbol, order.product, order.action] += order.pending_quantity
-        blocked = 0
         for position in portfolio.positions.values():
             key = (position.symbol, position.product)
             assert position.resting_buys == resting[(*key, "BUY")]
             assert position.resting_sells == resting[(*key, "SELL")]
-            blocked += position.margin
-        if self.margined:
-            earned = sum(position.realised for position in portfolio.positions.values())
-            paid = sum(round(fill.charges * 1_000_000) for fill in self.result.fills)
-            reserved = sum(order.reserved for order in open_orders)
-            free = portfolio.initial + earned - paid - blocked - reserved
-            assert portfolio.available_units == free
+        check_margin(self.bot.context)
+
+
+def check_margin(context: BrokerService) -> None:
+    """S2: at this moment the margin of positions and orders is what is blocked, and what is free
+    is the rest of all the money that was paid in, earned and settled, less charges."""
+    portfolio, simulator = context.portfolio, context.simulator
+    if not portfolio.margined:
+        return
+    positions = list(portfolio.positions.values())
+    reserved = sum(order.reserved for order in simulator.working())
+    alone = [position for position in positions if not position.grouped]
+    together = sum(group.blocked for group in portfolio.groups.values())
+    blocked = reserved + together + sum(position.margin for position in alone)
+    assert portfolio.blocked_units == blocked
+    for position in positions:
+        book = simulator.books[position.symbol, position.exchange]
+        others = [p for p in positions if p.grouped and p is not position and p.quantity]
+        if book.has_terms and not (position.grouped and others):
+            assert _blocked(position, book, portfolio.groups) == _required(context, position, book)
+    ledger = simulator.ledger
+    earned = sum(position.realised + position.settled for position in positions)
+    posted = sum(posting.units for posting in ledger.postings)
+    money = portfolio.initial + earned + posted - sum(ledger.charges)
+    assert portfolio.available_units + portfolio.blocked_units + portfolio.held_back == money
+
+
+def _blocked(position: Position, book: Book, groups: Any) -> int:
+    if not position.grouped:
+        return position.margin
+    instrument = book.instrument
+    group = groups[instrument.underlying, instrument.exchange, position.product]
+    return int(group.blocked)
+
+
+def _required(context: BrokerService, position: Position, book: Book) -> int:
+    """What the tables say that a position alone blocks, nothing but its own price being known."""
+    terms = context.rulebook.margin_terms(book.instrument, position.product, book.hours.day)
+    return terms.blocked(position.quantity, position.cost)
 
 
 def run(
     series: Sequence[Candles], plan: Plan, settings: dict[str, Any], ignored: tuple[str, ...] = ()
 ) -> Audit:
     """Let the bot carry out a plan over candles."""
-    bot = Bot(plan, ignored)
+    bot = Bot(plan, ignored, check_margin)
     return Audit(series, bot, backtest(bot, list(series), **settings), settings)
 
 
@@ -229,9 +323,17 @@ def _length(candles: Candles) -> int:
 
 def _book(fill: Fill, held: Counter[str]) -> Fraction:
     """Add a fill to what is held; what it does to cash."""
-    signed = fill.quantity if fill.side == "BUY" else -fill.quantity
+    signed = _signed(fill)
     held[fill.symbol] += signed
     return -signed * _exact(fill.price) - _exact(fill.charges)
+
+
+def _signed(fill: Fill) -> int:
+    return fill.quantity if fill.side == "BUY" else -fill.quantity
+
+
+def _of(fill: Fill, symbol: str, product: str) -> bool:
+    return (fill.symbol, fill.product) == (symbol, product)
 
 
 def _exact(rupees: float) -> Fraction:

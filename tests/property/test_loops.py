@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from tapeback import BaseStrategy, Candle, Candles, backtest
 from tapeback.core import engine
+from tapeback.utils.clock import MINUTE_NS
 from tests.core.play import minute_bars
 from tests.property.audit import run
 from tests.property.worlds import PLANS, Plan, minute_candles, sessions, settings_of_runs
@@ -22,7 +23,7 @@ BESIDE = "INFY"
 def beside(draw: st.DrawFn) -> list[Candles]:
     """A symbol and another one that trades in the same sessions, not always in the same minutes."""
     days = draw(sessions())
-    other = days if draw(st.booleans()) else [[minute + 1 for minute in day[:-1]] for day in days]
+    other = days if draw(st.booleans()) else [[ts + MINUTE_NS for ts in day[:-1]] for day in days]
     return [draw(minute_candles(days=days)), draw(minute_candles(BESIDE, other))]
 
 

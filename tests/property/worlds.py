@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -9,18 +10,61 @@ from typing import Any
 from hypothesis import strategies as st
 
 from tapeback import BaseStrategy, Candle, Candles, Order
-from tapeback.utils.clock import to_ns
+from tapeback.broker.service import BrokerService
+from tapeback.utils.clock import MINUTE_NS, day_number, to_ns
 
 TICK = 0.05
 INTRABAR = ("adverse", "favourable", "nearer", "ohlc", "olhc")
 _FIRST = 2_000
-_LAST_MINUTE = 375
-_DAYS = ("2024-01-04", "2024-01-05", "2024-01-08")
+
+
+@dataclass(frozen=True)
+class Era:
+    """Three sessions in a row, by their opens and minutes, and NIFTY contracts of that time, with
+    their lot."""
+
+    opens: tuple[str, str, str]
+    minutes: tuple[int, int, int]
+    future: str
+    option: str
+    lot: int
+
+
+_WHOLE = (375, 375, 375)
+ERAS = (
+    Era(
+        ("2024-01-04 09:15", "2024-01-05 09:15", "2024-01-08 09:15"), _WHOLE,
+        "NIFTY25JAN24FUT", "NIFTY25JAN2422000CE", 50,
+    ),
+    # A Saturday's session and a Monday's holiday lie between the first and the second.
+    Era(
+        ("2024-01-19 09:15", "2024-01-23 09:15", "2024-01-24 09:15"), _WHOLE,
+        "NIFTY29FEB24FUT", "NIFTY29FEB2422000CE", 50,
+    ),
+    # The contracts expire on the last of these.
+    Era(
+        ("2024-01-23 09:15", "2024-01-24 09:15", "2024-01-25 09:15"), _WHOLE,
+        "NIFTY25JAN24FUT", "NIFTY25JAN2422000CE", 50,
+    ),
+    # The second is the hour of Muhurat.
+    Era(
+        ("2024-10-31 09:15", "2024-11-01 18:00", "2024-11-04 09:15"), (375, 60, 375),
+        "NIFTY28NOV24FUT", "NIFTY28NOV2422000CE", 25,
+    ),
+    # MARKET orders go in with a limit.
+    Era(
+        ("2026-04-07 09:15", "2026-04-08 09:15", "2026-04-09 09:15"), _WHOLE,
+        "NIFTY28APR26FUT", "NIFTY28APR2622000CE", 65,
+    ),
+)  # fmt: skip
+_FINER = to_ns(datetime(2024, 6, 10))
+_LOTS = {name: era.lot for era in ERAS for name in (era.future, era.option)}
 
 # What one bar does: gap from the last close, close from the open, both wicks (all in ticks), and
-# its volume. Many draws are still, gap, or trade nothing.
+# its volume. Many draws are still, gap, or trade nothing. The widest gaps, in a still bar, lock the
+# band of a share whose own is not known.
 _STEP = st.tuples(
-    st.sampled_from((0, 0, 0, 1, -1, 2, -3, 7, -9)),
+    st.sampled_from((0, 0, 0, 0, 0, 0, 1, -1, 2, -3, 7, -9, 110, -110)),
     st.integers(-5, 5),
     st.sampled_from((0, 0, 1, 2, 6)),
     st.sampled_from((0, 0, 1, 2, 6)),
@@ -33,28 +77,56 @@ def price_of(ticks: int) -> float:
     return round(max(ticks, 1) * TICK, 2)
 
 
+def lot_of(symbol: str) -> int:
+    """The lot that a symbol of these worlds trades in."""
+    return _LOTS.get(symbol, 1)
+
+
+def tick_of(symbol: str, ts: int) -> float:
+    """The tick at prices like these; that of shares below 250 rupees became finer in June 2024."""
+    return 0.01 if symbol not in _LOTS and ts >= _FINER else TICK
+
+
+def exchange_of(symbol: str) -> str:
+    return "NFO" if symbol in _LOTS else "NSE"
+
+
 @st.composite
 def sessions(draw: st.DrawFn, most: int = 10) -> list[list[int]]:
-    """Minutes after the open of one to three sessions' bars; some sessions run to the close."""
+    """Stamps (ns UTC) of the bars of one to three sessions: at the open, soon after it, around the
+    times at which MIS is squared off, or up to the close."""
+    era = draw(st.sampled_from(ERAS))
     found = []
-    for _ in range(draw(st.integers(1, 3))):
+    for opens, minutes in zip(era.opens, era.minutes, strict=True):
         count = draw(st.integers(3, most))
-        first = draw(st.sampled_from((0, 5, _LAST_MINUTE - count)))
-        found.append(list(range(first, first + count)))
-    return found
+        first = draw(st.sampled_from((0, 5, minutes - 17, minutes - count)))
+        begins = to_ns(datetime.fromisoformat(opens) + timedelta(minutes=first))
+        found.append([begins + minute * MINUTE_NS for minute in range(count)])
+    keep = draw(st.integers(1, 3))
+    return found[-keep:]
+
+
+@st.composite
+def names(draw: st.DrawFn, days: list[list[int]]) -> str:
+    """A share with derivatives, one without, or a contract of the time."""
+    day = day_number(days[-1][-1])
+    eras = [era for era in ERAS if day_number(_stamp(era.opens[-1])) == day]
+    return draw(st.sampled_from(("SBIN", "SBIN", "ACME", eras[0].future, eras[0].option)))
+
+
+def _stamp(text: str) -> int:
+    return to_ns(datetime.fromisoformat(text))
 
 
 @st.composite
 def minute_candles(
-    draw: st.DrawFn, symbol: str = "SBIN", days: list[list[int]] | None = None
+    draw: st.DrawFn, symbol: str = "", days: list[list[int]] | None = None
 ) -> Candles:
-    """One-minute bars on the tick grid; the first of all has volume, so that the source has."""
-    minutes = draw(sessions()) if days is None else days
-    labels = [
-        to_ns(datetime.fromisoformat(f"{day} 09:15") + timedelta(minutes=minute))
-        for day, session in zip(_DAYS, minutes, strict=False)
-        for minute in session
-    ]
+    """One-minute bars on the tick grid; the first of all has volume, so that the source has. One
+    of the world's symbols where none is given."""
+    stamps = draw(sessions()) if days is None else days
+    symbol = symbol or draw(names(stamps))
+    labels = [ts for session in stamps for ts in session]
     steps = draw(st.lists(_STEP, min_size=len(labels), max_size=len(labels)))
     last, rows = _FIRST, []
     for gap, move, above, below, volume in steps:
@@ -65,7 +137,7 @@ def minute_candles(
     columns[4][0] = 1_000
     return Candles.from_arrays(
         symbol=symbol,
-        exchange="NSE",
+        exchange=exchange_of(symbol),
         timeframe="1m",
         ts=labels,
         **{
@@ -88,10 +160,13 @@ def markets(draw: st.DrawFn) -> list[Candles]:
         return [first, first.resample("5m")]
     if kind == "two":
         return [first, draw(minute_candles("INFY", days))]
-    thinned = [[minute for minute in session if minute % 3 != 1] for session in days]
+    thinned = [[ts for ts in session if ts // MINUTE_NS % 3 != 1] for session in days]
     if kind == "gappy":
         return [first, draw(minute_candles("INFY", thinned))]
     return [draw(minute_candles("INFY", days)).resample("5m"), first]
+
+
+CONTRACT_NOTE = {"plan": "zerodha", "rounding": "contract-note"}
 
 
 @st.composite
@@ -105,7 +180,9 @@ def settings_of_runs(draw: st.DrawFn, **fixed: Any) -> dict[str, Any]:
         "participation": draw(st.sampled_from(("auto", None, 0.1, 1.0))),
         "slippage": draw(st.sampled_from((None, "none"))),
         "spread_bps": draw(st.sampled_from((0.0, 10.0))),
-        "costs": draw(st.sampled_from(("flat", "none"))),
+        "costs": draw(st.sampled_from(("flat", "none", None, CONTRACT_NOTE))),
+        "broker": draw(st.sampled_from(("zerodha", "zerodha", "dhan"))),
+        "margin": draw(st.sampled_from((None, "strict", "off"))),
         "commission_per_trade": draw(st.sampled_from((0.0, 20.0))),
         "latency": draw(st.sampled_from((None, None, 500, 25_000))),
         "initial_cash": draw(st.sampled_from((100_000, 3_000))),
@@ -115,8 +192,8 @@ def settings_of_runs(draw: st.DrawFn, **fixed: Any) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class Action:
-    """One thing that the bot does. `offset` and `reach` are ticks from the last close it saw,
-    `target` picks one of the orders sent so far."""
+    """One thing that the bot does. `quantity` is lots, unless it is `odd`; `offset` and `reach` are
+    ticks from the last close it saw, `target` picks one of the orders sent so far."""
 
     kind: str
     side: str = "BUY"
@@ -128,6 +205,11 @@ class Action:
     protect: str = ""
     target: int = 0
     other: bool = False
+    odd: bool = False
+
+    def units(self, symbol: str) -> int:
+        """The quantity to order of a symbol."""
+        return self.quantity if self.odd else self.quantity * lot_of(symbol)
 
 
 _PLACE = st.builds(
@@ -136,11 +218,12 @@ _PLACE = st.builds(
     side=st.sampled_from(("BUY", "SELL")),
     quantity=st.integers(1, 30),
     pricetype=st.sampled_from(("MARKET", "LIMIT", "LIMIT", "SL", "SL-M")),
-    product=st.sampled_from(("", "", "CNC", "MIS")),
+    product=st.sampled_from(("", "", "CNC", "MIS", "NRML")),
     offset=st.integers(-8, 8),
     reach=st.integers(1, 5),
     protect=st.sampled_from(("", "", "", "stop", "target", "both")),
     other=st.booleans(),
+    odd=st.sampled_from((False, False, False, True)),
 )
 _CHANGE = st.builds(
     Action,
@@ -186,13 +269,19 @@ class Diary:
     pairs: list[tuple[str, str]] = field(default_factory=list)
 
 
+Check = Callable[[BrokerService], None]
+
+
 class Bot(BaseStrategy):
     """Carries out a plan. It knows closed bars and its own orders' updates, nothing else, and
-    looks away from the symbols in `ignored`."""
+    looks away from the symbols in `ignored`. `check` looks at the account in every callback."""
 
-    def __init__(self, plan: Plan, ignored: tuple[str, ...] = ()) -> None:
+    def __init__(
+        self, plan: Plan, ignored: tuple[str, ...] = (), check: Check = lambda _: None
+    ) -> None:
         self.plan = plan
         self.ignored = ignored
+        self.check = check
         self.diary = Diary()
         self.closes: dict[str, int] = {}
         self.sent: list[tuple[str, str]] = []
@@ -201,6 +290,7 @@ class Bot(BaseStrategy):
         self.left = plan.budget
 
     def on_bar(self, candle: Candle) -> None:
+        self.check(self.context)
         if candle.symbol in self.ignored:
             return
         self.bar += 1
@@ -210,6 +300,7 @@ class Bot(BaseStrategy):
             self._act(action)
 
     def on_order_update(self, order: Order) -> None:
+        self.check(self.context)
         self._note("update", order.orderid, order.status, order.filled_quantity, order.quantity)
         self.heard += 1
         action = self.plan.updates[self.heard % len(self.plan.updates)]
@@ -255,7 +346,7 @@ class Bot(BaseStrategy):
             order["stop_loss"] = price_of(at - sign * (action.reach + 2))
         if action.protect in ("target", "both"):
             order["target"] = price_of(at + sign * (action.reach + 2))
-        self._send(action.side, action.quantity, **order)
+        self._send(action.side, action.units(symbol), **order)
 
     def _pair(self, action: Action) -> None:
         """A breakout: two stop entries around the close, of which one is to be filled."""
@@ -267,7 +358,7 @@ class Bot(BaseStrategy):
             if action.protect:
                 order["stop_loss"] = price_of(at - sign * action.reach)
                 order["target"] = price_of(at + sign * action.reach)
-            ids.append(self._send(side, action.quantity, **order))
+            ids.append(self._send(side, action.units(symbol), **order))
         orders = self.context.simulator.orders
         if all(orders[orderid].is_open for orderid in ids):
             self.oco(*ids)
@@ -284,12 +375,13 @@ class Bot(BaseStrategy):
     def _modify(self, action: Action, orderid: str, symbol: str) -> None:
         price = price_of(self.closes[symbol] + action.offset)
         pricetype = self.context.simulator.orders[orderid].pricetype
-        change: dict[str, Any] = {"quantity": action.quantity}
+        quantity = action.units(symbol)
+        change: dict[str, Any] = {"quantity": quantity}
         if pricetype == "LIMIT":
             change["price"] = price
         elif pricetype == "SL-M":
             change["trigger_price"] = price
         # Noted before it is sent: it may be filled at the new price inside the call.
         self.diary.limits.setdefault(orderid, []).append(change.get("price", 0.0))
-        self.diary.quantities.setdefault(orderid, []).append(action.quantity)
+        self.diary.quantities.setdefault(orderid, []).append(quantity)
         self._note("modify", orderid, sorted(change.items()), self.modify(orderid, **change))

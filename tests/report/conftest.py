@@ -9,6 +9,7 @@ import pytest
 
 import tapeback
 from tapeback import BacktestResult, BaseStrategy, Candle, Candles
+from tapeback.models.config import AppConfig, TaxConfig
 from tapeback.models.finding import Finding, Origin
 from tapeback.utils.clock import MINUTE_NS, day_of, midnight
 
@@ -102,4 +103,6 @@ def synthetic_run() -> BacktestResult:
             ),
         ),
     )
-    return tapeback.backtest(Busy, session_bars(origin=origin), initial_cash=1_000_000)
+    taxed = AppConfig(tax=TaxConfig(enabled=True))
+    candles = session_bars(origin=origin)
+    return tapeback.backtest(Busy, candles, config=taxed, initial_cash=1_000_000)

@@ -82,6 +82,26 @@ def test_the_rows_are_those_of_the_result(busy_run: BacktestResult) -> None:
     assert (row["price"], row["rule"], row["charges"]) == (fill.price, fill.rule, fill.charges)
 
 
+def test_it_says_by_whose_rules_the_run_went(busy_run: BacktestResult) -> None:
+    document = busy_run.to_dict()
+
+    rules = document["manifest"]["rules"]
+    assert (rules["fidelity"], rules["broker"], rules["plan"], rules["rounding"]) == (
+        "live",
+        "zerodha",
+        "zerodha",
+        "paisa",
+    )
+    assert len(rules["tables"]) == 64
+    assert document["broker"]["name"] == "zerodha"
+    assert document["broker"]["squared_off"] == busy_run.broker.squared_off == 3
+    assert document["metrics"]["peak_margin"] == busy_run.metrics.peak_margin > 0
+    for rule in document["doubtful_rules"]:
+        assert rule["rule"]
+        assert rule["source"]
+        assert datetime.fromisoformat(rule["since"])
+
+
 def lives(result: BacktestResult) -> dict[str, list[dict[str, str]]]:
     return {order["orderid"]: order["life"] for order in result.to_dict()["orders"]}
 

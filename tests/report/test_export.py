@@ -27,6 +27,8 @@ NAMES = {
     "fills.csv",
     "equity.csv",
     "daily.csv",
+    "postings.csv",
+    "tax.csv",
 }
 TABLES = sorted(name for name in NAMES if name.endswith(".csv"))
 
@@ -61,7 +63,8 @@ def test_trades_begin_with_the_columns_that_users_rely_on(
 
     assert header(path) == (
         "id,symbol,entry_time,exit_time,entry_price,exit_price,quantity,side,pnl,pnl_pct,fees,"
-        "duration_seconds,exchange,product,entry_order,exit_order"
+        "duration_seconds,exchange,product,entry_order,exit_order,"
+        "brokerage,stt,ctt,exchange_charge,ipft,sebi,stamp,gst,other"
     )
     for row, trade in zip(rows(path), busy_run.trades, strict=True):
         assert datetime.fromisoformat(row["entry_time"]) == trade.entry_time
@@ -69,14 +72,14 @@ def test_trades_begin_with_the_columns_that_users_rely_on(
         assert float(row["exit_price"]) == round(trade.exit_price, 4)
 
 
-def test_fills_have_exactly_the_columns_of_the_fill_contract(
+def test_fills_have_the_columns_of_the_fill_contract_and_then_their_charges_by_line(
     busy_run: BacktestResult, tmp_path: Path
 ) -> None:
     path = busy_run.save(tmp_path)["fills.csv"]
 
     assert header(path) == (
         "time,order_id,symbol,exchange,side,quantity,price,rule,reference,spread,slippage,impact,"
-        "rounding,charges"
+        "rounding,charges,brokerage,stt,ctt,exchange_charge,ipft,sebi,stamp,gst,other"
     )
     for row in rows(path):
         sign = 1 if row["side"] == "BUY" else -1
@@ -90,7 +93,13 @@ def test_no_paisa_is_lost_between_the_files(busy_run: BacktestResult, tmp_path: 
     paths = busy_run.save(tmp_path)
 
     charges = sum(round(100 * float(row["charges"])) for row in rows(paths["fills.csv"]))
-    assert charges == round(100 * busy_run.metrics.total_fees)
+    posted = sum(
+        round(100 * float(row["amount"]))
+        for row in rows(paths["postings.csv"])
+        if row["charge"] == "true"
+    )
+    assert posted < 0
+    assert charges - posted == round(100 * busy_run.metrics.total_fees)
     last = rows(paths["equity.csv"])[-1]
     assert float(last["equity"]) == busy_run.metrics.final_capital
 

@@ -5,15 +5,19 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import date
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from tapeback import BacktestResult, BaseStrategy, Candle
-from tapeback.models.result import Bounds
+from tapeback.models.order import Order
+from tapeback.models.result import Bounds, CarriedPosition, DoubtfulRule
 from tapeback.report.rupees import grouped, percent, rupees
 from tapeback.report.summary import summary
+from tapeback.utils.clock import SECOND_NS
 from tests.report.conftest import Busy, session_bars
 
 
@@ -82,6 +86,8 @@ def test_what_a_trader_must_know_comes_in_its_order(busy_run: BacktestResult) ->
     order = (
         "Busy on RELIANCE:NSE:1m",
         "Net ",
+        "Charges: brokerage ₹",
+        "Margin: at most ₹",
         " a side",
         "Net between -₹5,000.00 and ₹12.50",
         "Worst day ",
@@ -157,9 +163,22 @@ def test_synthetic_data_is_said_in_capitals_at_the_top(
 
 
 def test_positions_that_stay_open_are_told(run: Callable[..., BacktestResult]) -> None:
-    told = text(run(Once))
-    assert "Open at the end: 10 RELIANCE:NSE MIS at ₹2,5" in told
-    assert "MIS positions are carried: square-off comes with the market rules." in told
+    class Kept(Once):
+        def on_bar(self, candle: Candle) -> None:
+            if not self.sent:
+                self.sent = True
+                self.buy(10, product="CNC")
+
+    told = text(run(Kept))
+    assert "Open at the end: 10 RELIANCE:NSE CNC at ₹2,5" in told
+    assert "squared off" not in told
+
+
+def test_positions_that_the_broker_closed_are_told(run: Callable[..., BacktestResult]) -> None:
+    assert "1 MIS position squared off by the broker" in text(run(Once)).splitlines()
+    hourly = session_bars().resample("1h")
+    told = text(run(Once, hourly))
+    assert "1 MIS position squared off by the broker, 1 of them at the close of a longer" in told
 
 
 def test_orders_on_an_index_are_called_a_proxy(run: Callable[..., BacktestResult]) -> None:
@@ -174,6 +193,84 @@ def test_without_exchange_rules_there_is_no_square_off_to_miss(
     run: Callable[..., BacktestResult],
 ) -> None:
     assert "square-off" not in text(run(Once, fidelity="none"))
+
+
+def test_charges_are_told_by_line_and_add_up(busy_run: BacktestResult) -> None:
+    (line,) = [line for line in text(busy_run).splitlines() if line.startswith("Charges: ")]
+    amounts = [float(amount.replace(",", "")) for amount in re.findall(r"₹([\d,.]+\d)", line)]
+    assert sum(amounts) == pytest.approx(busy_run.metrics.total_fees, abs=0.005)
+    assert "penalties ₹177.00" in line
+    # Lines of which nothing was paid are left out.
+    assert "CTT" not in line
+
+
+def test_a_run_without_costs_and_margin_tells_of_neither(
+    run: Callable[..., BacktestResult],
+) -> None:
+    result = run(Once, fidelity="none", broker="upstox")
+    told = text(result)
+    assert "Charges:" not in told
+    assert "Margin:" not in told
+    assert result.metrics.peak_margin is None
+    # Whatever that broker would do, nothing of it is in such a run.
+    assert "Broker upstox" not in told
+    assert "Broker upstox" in text(run(Once, broker="upstox"))
+
+
+def test_the_margin_that_was_needed_is_told(run: Callable[..., BacktestResult]) -> None:
+    """Ten shares at about 2,500 in MIS block a fifth of their price."""
+    result = run(Once)
+    metrics = result.metrics
+    assert metrics.peak_margin == pytest.approx(5000, rel=0.02)
+    (line,) = [line for line in text(result).splitlines() if line.startswith("Margin: ")]
+    assert line.startswith(f"Margin: at most {rupees(metrics.peak_margin or 0)} on 2024-06-03 09:1")
+    assert f"{percent(metrics.return_on_peak_margin_pct or 0)} of it" in line
+    assert f"{rupees(metrics.average_margin or 0)} on average while used" in line
+    assert f"{rupees(metrics.time_weighted_margin or 0)} over the whole run" in line
+
+
+def test_what_broker_and_exchange_did_is_told_where_it_happened(
+    busy_run: BacktestResult,
+) -> None:
+    plain = text(busy_run)
+    for words in ("carried", "without a stop", "short of margin", "lot size", "left resting"):
+        assert words not in plain
+    carried = CarriedPosition(busy_run.equity_curve[374].ts, "RELIANCE")
+    broker = msgspec.structs.replace(
+        busy_run.broker,
+        name="groww",
+        borrowed=tuple(f"figure_{n}: as zerodha" for n in range(6)),
+        carried=(carried, carried),
+        left_resting=3,
+        margin_warnings=2,
+        lot_refusals=1,
+    )
+    rules = tuple(DoubtfulRule(f"margin.rule_{n}", date(2024, 1, n + 1), "") for n in range(3))
+    told = text(replace(busy_run, broker=broker, doubtful_rules=(*rules, rules[0])))
+
+    assert "2 MIS positions carried: a locked band" in told
+    assert "(first RELIANCE on 2024-06-03 15:30)" in told
+    assert "2 × order short of margin and let through; 1 × order refused for its lot size; " in told
+    assert "3 × MARKET order left resting at the broker's limit" in told
+    assert "Broker groww, where its own figures are unknown: figure_0: as zerodha, " in told
+    assert "figure_3: as zerodha and 2 more" in told
+    assert "Rules of low confidence: margin.rule_0, margin.rule_1, margin.rule_2\n" in told
+
+
+def test_minutes_without_a_stop_are_told(busy_run: BacktestResult) -> None:
+    """SL-M on an option goes in as SL; this one was passed at 10:00 and filled at 10:07."""
+    start = busy_run.equity_curve[44].ts
+    stop = Order(
+        symbol="NIFTY27JUN2423500CE", action="BUY", quantity=25, pricetype="SL", price=105.0,
+        trigger_price=100.0, status="complete", protection=105.0, triggered_ts=start,
+        filled_ts=start + 420 * SECOND_NS,
+    )  # fmt: skip
+    told = text(replace(busy_run, orders=(stop,)))
+    assert "7.0 minutes without a stop: price ran past the limit that the broker gave it" in told
+
+
+def test_a_plain_run_fits_a_screen(run: Callable[..., BacktestResult]) -> None:
+    assert len(summary(run(Once))) <= 40
 
 
 def test_a_run_that_was_cut_short_says_so_first(run: Callable[..., BacktestResult]) -> None:

@@ -39,6 +39,15 @@ def test_each_keyword_goes_into_its_section() -> None:
     assert (config.costs, config.broker) == ("none", "dhan")
 
 
+def test_files_and_tax_are_keywords_too() -> None:
+    base = build_config(corporate_actions="a.csv", broker={"base": "fyers", "order_rate": 0})
+    config = build_config(base, ban_list="b.csv", tax={"enabled": True, "slab_pct": 20})
+    assert (config.data.corporate_actions, config.data.ban_list) == ("a.csv", "b.csv")
+    assert config.data.master_contract is None
+    assert (config.tax.enabled, config.tax.slab_pct) == (True, 20)
+    assert config.broker == {"base": "fyers", "order_rate": 0}
+
+
 def test_a_base_keeps_all_else(project: Project) -> None:
     path = project.write_file(
         "x.yaml", "backtest: {initial_cash: 7, seed: 3}\nstrategy: {own: 1}\ndata: {symbol: TCS}"
@@ -63,6 +72,27 @@ def test_all_problems_in_one_go_by_the_keywords_name() -> None:
         "leverage: MIS must be a number greater than 0; got 0",
         "slipage: unknown setting (did you mean 'slippage'?)",
     ]
+
+
+@pytest.mark.parametrize(
+    ("settings", "problem"),
+    [
+        ({"broker": "zeroda"}, "broker: unknown broker 'zeroda' (did you mean 'zerodha'?)"),
+        ({"broker": 5}, "broker: must be a name or a mapping with text as keys; got 5"),
+        ({"costs": {"EQ_OPT": {"flat": -1}}}, "costs.EQ_OPT.flat: -1 is not a number from 0"),
+        (
+            {"broker": {"square_off": {"equity": "late"}}},
+            "broker.square_off.equity: must be a time",
+        ),
+        ({"tax": {"regime": "newest"}}, "tax.regime: must be one of new, old; got 'newest'"),
+    ],
+)
+def test_what_is_wrong_inside_a_keyword_is_named_by_its_path(
+    settings: dict[str, object], problem: str
+) -> None:
+    with pytest.raises(ConfigError) as caught:
+        build_config(**settings)
+    assert [text[: len(problem)] for text in caught.value.problems] == [problem]
 
 
 @given(st.floats(allow_nan=True, allow_infinity=True))

@@ -268,12 +268,66 @@ def test_settings_of_old_files_that_are_gone_say_so(
             "1:17: broker.plan.EQ_OPT: 20 is no mapping such as {flat: 20}",
         ),
         ("broker: {plan: 7}", "1:10: broker.plan: must be a name or a mapping of segments; got 7"),
+        (
+            "broker: [zerodha]",
+            "1:1: broker: must be a name or a mapping with text as keys; got a list",
+        ),
+        ("costs: 5", "1:1: costs: must be a name or a mapping with text as keys; got 5"),
     ],
 )
 def test_what_the_tables_do_not_know_is_refused_with_its_place(
     project: Project, text: str, problem: str
 ) -> None:
     assert refuse(project.write_file("x.yaml", text)) == [f"x.yaml:{problem}"]
+
+
+def test_all_that_is_wrong_inside_broker_and_costs_comes_in_one_go(project: Project) -> None:
+    path = project.write_file(
+        "x.yaml",
+        """\
+        broker:
+          base: zerodhaa
+          plan: fyres
+          slab: openalgo
+          square_off: {equity: 15.15, equities: "15:15"}
+        costs: {plan: {EQ_OPT: {flat: 20, pct: 3}}, rounding: rupee}
+        execution: {margin: none}
+        """,
+    )
+    plans = "zerodha, groww, upstox, angelone, dhan, fyers, flat, none"
+    assert refuse(path) == [
+        "x.yaml:2:3: broker.base: must be one of zerodha, upstox, angelone, dhan, groww, fyers, "
+        "flat, sandbox; got 'zerodhaa'",
+        "x.yaml:3:3: broker.plan: there is no plan 'fyres' (did you mean 'fyers'?). Plans: "
+        f"{plans}, or a mapping such as {{EQ_OPT: {{flat: 20}}}}",
+        "x.yaml:4:3: broker.slab: unknown key (did you mean 'slabs'?); known are base, plan, "
+        "slabs, square_off, square_off_penalty, stop_market, stock_option_market, market_orders, "
+        "order_rate, premium_credit",
+        "x.yaml:5:16: broker.square_off.equity: must be a time such as '15:15' or minutes before "
+        "the close; got 15.15",
+        "x.yaml:5:31: broker.square_off.equities: unknown segment (did you mean 'equity'?); known "
+        "are equity, derivative, currency, commodity, closing_auction",
+        "x.yaml:6:16: costs.plan.EQ_OPT: {'flat': 20, 'pct': 3} is no brokerage. Give `flat` "
+        "rupees an order, or `pct` per cent with `min` and `cap` rupees",
+        "x.yaml:6:45: costs.rounding: 'rupee' is not one of none, paisa, contract-note",
+        "x.yaml:7:13: execution.margin: must be one of strict, warn, off; got 'none'",
+    ]
+
+
+def test_an_option_that_names_no_broker_or_plan_says_which_it_was(project: Project) -> None:
+    path = project.write_file("x.yaml", "")
+    broker, plan = refuse(path, "broker=zeroda", "costs.plan=upstocks")
+    assert broker.startswith("--set broker: unknown broker 'zeroda' (did you mean 'zerodha'?). Use")
+    assert plan.startswith("--set costs.plan: there is no plan 'upstocks' (did you mean 'upstox'?)")
+
+
+def test_a_broker_from_the_environment_is_named_by_its_variable(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MY_BROKER", "zeroda")
+    (problem,) = refuse(project.write_file("x.yaml", "broker: ${MY_BROKER}"))
+    assert "zeroda'" not in problem
+    assert problem.startswith("x.yaml:1:1: broker: unknown broker '${MY_BROKER}'")
 
 
 def test_problems_inside_a_list_are_located_too(project: Project) -> None:

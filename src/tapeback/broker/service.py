@@ -383,6 +383,8 @@ class BrokerService:
         if refusal is None:
             position = book.positions.get(order.product) or book.position(order.product)
             self.portfolio.reserve(order, position, self._needed)
+            if position.grouped and order.pricetype == "MARKET":
+                self.portfolio.expect(order, position, self.simulator.last_price(book))
             self.simulator.note_margin()
         return refusal
 

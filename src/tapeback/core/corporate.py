@@ -43,7 +43,9 @@ class CorporateActions:
             ex_day = due.pop(0)
             if book.candle is not None:
                 self._rulebook.note(ex_day.rows)
+                before, self._simulator.now = self._simulator.now, ts
                 self._apply(book, ex_day, ts)
+                self._simulator.now = before
 
     def _apply(self, book: Book, ex_day: ExDay, ts: int) -> None:
         close = to_units(book.last_close)

@@ -134,9 +134,9 @@ class Expiring:
                 settlement=levy.value,
             )
         self._rulebook.note(due.rows)
-        if due.charges.total:
-            name = "STT on delivery" if levy.kind == "physical" else "STT on exercise"
-            if due.charges.ctt:
-                name = "CTT on exercise"
-            note = f"{book.instrument.symbol} expired"
-            self._simulator.post(book, name, -due.charges.total, note)
+        what = "delivery" if levy.kind == "physical" else "exercise"
+        lines = due.charges
+        for name, units in (("STT", lines.stt), ("CTT", lines.ctt), ("stamp duty", lines.stamp)):
+            if units:
+                note = f"{book.instrument.symbol} expired"
+                self._simulator.post(book, f"{name} on {what}", -units, note)

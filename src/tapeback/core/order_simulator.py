@@ -108,9 +108,7 @@ class OrderSimulator(Walking):
         """Cancel the MIS orders of an instrument and close its MIS position by MARKET (S3). Between
         two bars the last close is the price, and the fill is marked `coarse`."""
         book.squaring = False
-        for order in self.working():
-            if order.product == "MIS" and self.book_of(order) is book and order.seq:
-                self.cancel(book, order, "MIS is squared off.")
+        self.end_intraday(book)
         position = book.positions.get("MIS")
         if position is None or not position.quantity:
             return
@@ -167,6 +165,12 @@ class OrderSimulator(Walking):
         self.ledger.postings.append(
             Posting(ts, kind, units, instrument.symbol, instrument.exchange, note, charge)
         )
+
+    def end_intraday(self, book: Book) -> None:
+        """Cancel the MIS orders of an instrument: its square-off time has come."""
+        for order in self.working():
+            if order.product == "MIS" and self.book_of(order) is book and order.seq:
+                self.cancel(book, order, "MIS is squared off.")
 
     def closing_order(self, position: Position, strategy: str) -> Order:
         """A registered MARKET order that closes a position; `strategy` tells who sends it."""

@@ -111,6 +111,8 @@ class Portfolio:
         """Book an execution: `signed` units bought (or, negative, sold) at `price` money units,
         before the order counts it as filled. What the order blocked for it is free again."""
         self.cash_units -= signed * price + charges
+        if position.grouped:
+            self._arrived(order, position)
         profit = book_execution(position, signed, price)
         if self.margined:
             freed = self._rebook(position)
@@ -143,6 +145,15 @@ class Portfolio:
         freed = position.margin - blocked
         position.margin = blocked
         return freed
+
+    def expect(self, order: Order, position: Position, price: float) -> None:
+        """Let the next order know of a MARKET order that is under way and meets about `price`."""
+        signed = order.quantity if order.action == "BUY" else -order.quantity
+        group = self._group_of[position.symbol, position.exchange, position.product]
+        group.send(order, signed, round(price * RUPEE))
+
+    def _arrived(self, order: Order, position: Position) -> None:
+        self._group_of[position.symbol, position.exchange, position.product].arrive(order)
 
     def _settled_share(self, position: Position, signed: int) -> int:
         """What was paid out daily of a future's profit that an execution has now taken."""
@@ -194,6 +205,8 @@ class Portfolio:
 
     def release(self, order: Order, position: Position, quantity: int) -> None:
         """Give back what `quantity` of an order's remaining quantity blocked."""
+        if position.grouped:
+            self._arrived(order, position)
         remaining = order.quantity - order.filled_quantity
         units = order.reserved if quantity == remaining else order.reserved * quantity // remaining
         order.reserved -= units

@@ -43,6 +43,10 @@ class Walking(Matching):
     def square_off(self, book: Book) -> None:
         """Close what MIS holds of an instrument, at the point of the path that was reached."""
 
+    @abstractmethod
+    def end_intraday(self, book: Book) -> None:
+        """Cancel the MIS orders of an instrument."""
+
     # One instrument ------------------------------------------------------------------------
 
     def meet(self, book: Book, candle: Candle, end: int) -> None:
@@ -53,6 +57,8 @@ class Walking(Matching):
         self._current = book
         self.now = start = book.open_bar(candle, end)
         book.begin(candle)
+        if book.squaring and start > book.hours.square_off:
+            self.end_intraday(book)
         price, falling, rising = candle.open, book.falling, book.rising
         if (falling and falling[0][0] <= GRID_NOISE - price) or (
             rising and rising[0][0] <= price + GRID_NOISE
@@ -155,6 +161,9 @@ class Walking(Matching):
         for book in opened:
             if book.opened is not None:
                 book.begin(book.opened)
+                if book.squaring and book.start > book.hours.square_off:
+                    self._current = book
+                    self.end_intraday(book)
                 self._due += book.reached_at_open(book.price, ts)
         self._due.sort(key=by_sequence)
         self._meet_due()

@@ -29,6 +29,7 @@ from tapeback.market import timeframes
 from tapeback.market.calendar import days_of
 from tapeback.market.candles import Candles
 from tapeback.market.cleaning import clean
+from tapeback.market.corporate_actions import ActionBook
 from tapeback.models.candle import Series
 from tapeback.models.finding import Finding, Origin
 from tapeback.utils.clock import DAY_NS, IST_OFFSET_NS, to_ist
@@ -64,7 +65,8 @@ class FileDataProvider:
 
     `paths` are files or globs, CSV (plain or gzip) or Parquet; their rows are merged in time. A
     request for another symbol than `symbol` finds nothing; `None` takes the request at its word,
-    and a column of symbols picks the rows where there is one. Each fetch reads the files anew.
+    and a column of symbols picks the rows where there is one. Jumps of shares are held against
+    the corporate `actions` (the shipped ones). Each fetch reads the files anew.
     """
 
     def __init__(
@@ -73,10 +75,12 @@ class FileDataProvider:
         *,
         symbol: str | None = None,
         label: LabelOption = "auto",
+        actions: ActionBook | None = None,
     ) -> None:
         self.paths = (paths,) if isinstance(paths, str | Path) else tuple(paths)
         self.symbol = symbol
         self.label = label
+        self.actions = actions
         if label not in _LABELS:
             raise DataError(
                 f"unknown label {label!r}{did_you_mean(label, _LABELS)}.",
@@ -101,7 +105,7 @@ class FileDataProvider:
         names = ", ".join(Path(path).name for path in self.paths)
         candles = rows.candles(native, label, names)
         candles, tails = drop_frozen_tails(candles)
-        candles = with_findings(candles, (*tails, *inspect(candles)))
+        candles = with_findings(candles, (*tails, *inspect(candles, self.actions)))
         return _coarsened(candles, request.series(native))
 
 

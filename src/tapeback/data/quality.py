@@ -11,7 +11,10 @@ import numpy.typing as npt
 from tapeback.market import timeframes
 from tapeback.market.calendar import calendar_of
 from tapeback.market.candles import Candles
+from tapeback.market.corporate_actions import ActionBook, action_book
+from tapeback.market.price_jumps import unadjusted_jumps
 from tapeback.models.finding import Finding, Severity
+from tapeback.models.instrument import CASH_EXCHANGES
 from tapeback.utils.clock import (
     DAY_NS,
     IST_OFFSET_NS,
@@ -30,16 +33,22 @@ _JUMP = 0.2
 _FULL_SESSION = 0.75
 
 
-def inspect(candles: Candles) -> tuple[Finding, ...]:
+def inspect(candles: Candles, actions: ActionBook | None = None) -> tuple[Finding, ...]:
     """Findings about sessions, hours, holes, frozen prices, jumps and volume; nothing is changed.
 
-    Sessions without bars are named, and bars on dates that the calendar calls closed. Weeks and
-    months are inspected for jumps alone.
+    Sessions without bars are named, and bars on dates that the calendar calls closed. Jumps of
+    shares are held against `actions` (the shipped ones). Weeks and months are inspected for jumps
+    and volume alone.
     """
     if not len(candles):
         return ()
-    findings = [_jumps(candles), _volume(candles)]
-    if timeframes.duration(candles.timeframe) <= DAY_NS:
+    short = timeframes.duration(candles.timeframe) <= DAY_NS
+    findings: list[Finding | None] = [_volume(candles)]
+    if short and candles.exchange in CASH_EXCHANGES:
+        findings += unadjusted_jumps(candles, actions or action_book())
+    else:
+        findings.append(_jumps(candles))
+    if short:
         findings += [*_missing_sessions(candles), _closed_days(candles)]
     if timeframes.is_intraday(candles.timeframe):
         clock = _Clock(candles)
@@ -242,7 +251,8 @@ def _closed_days(candles: Candles) -> Finding | None:
 
 
 def _jumps(candles: Candles) -> Finding | None:
-    """Moves between dates that only a split, a bonus or an error explains."""
+    """Moves between dates that only a split, a bonus or an error explains, where the ex-date cannot
+    be told or there is none."""
     firsts = candles.session_firsts[1:]
     moves = candles.open[firsts] / candles.close[firsts - 1] - 1
     jumps = np.flatnonzero(np.abs(moves) > _JUMP)

@@ -9,19 +9,25 @@ from tapeback.data.provider import DataProvider, DataRequest
 from tapeback.data.synthetic import SyntheticDataProvider
 from tapeback.errors import DataError, DataNotFoundError
 from tapeback.market.candles import Candles
+from tapeback.market.corporate_actions import ActionBook
 from tapeback.models.config import DataConfig
 from tapeback.utils.clock import day_of, midnight
 
 
 def load_series(
-    data: DataConfig, seed: int, *, sessions_before: int = 0, bars_before: int = 0
+    data: DataConfig,
+    seed: int,
+    *,
+    sessions_before: int = 0,
+    bars_before: int = 0,
+    actions: ActionBook | None = None,
 ) -> list[Candles]:
     """One series for each file that `data` names, in the file's own timeframe where none is set,
     or the synthetic one.
 
     With `sessions_before` or `bars_before` each series begins that much before `data.start`, as
-    far as its source reaches. Raises DataError as providers do, and DataNotFoundError when no
-    source is named.
+    far as its source reaches. The prices of files are held against the corporate `actions` (the
+    shipped ones). Raises DataError as providers do, and DataNotFoundError when no source is named.
     """
     if data.use_synthetic:
         made = data.synthetic
@@ -50,9 +56,8 @@ def load_series(
                 "timeframe": file.timeframe or (data.timeframe if said else None),
             }
         )
-        series.append(
-            _fetch(FileDataProvider(file.path, label=data.label), own, sessions_before, bars_before)
-        )
+        provider = FileDataProvider(file.path, label=data.label, actions=actions)
+        series.append(_fetch(provider, own, sessions_before, bars_before))
     return series
 
 

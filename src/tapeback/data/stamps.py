@@ -19,6 +19,8 @@ Place = Callable[[int], str]
 Zone = Literal["naive", "known"]
 
 NO_STAMP = int(np.iinfo(np.int64).min)
+# A whole second of fraction may come on top.
+_LAST = int(np.iinfo(np.int64).max) - SECOND_NS
 _REMEDY = (
     "Write stamps as YYYY-MM-DD HH:MM[:SS], YYYYMMDD, DD-MM-YYYY, DD/MM/YYYY, DD-Mon-YYYY "
     "or epoch seconds, ms, µs or ns."
@@ -33,8 +35,8 @@ _CLOCK = re.compile(
     r"(?:\s*([AaPp])\.?[Mm]\.?)?\s*(Z|[+-]\d{2}:?\d{2})?"
 )
 _NUMBER = re.compile(r"\d+(?:\.\d*)?")
-_COMPACT_STAMP = re.compile(r"(?:19|20)\d{10}(?:\d{2})?")
-# Epochs between 1973 and 2286, told apart by their size.
+_COMPACT_STAMP = re.compile(r"(?:19|20)\d{10}(?:\d{2})?|21\d{12}")
+# Epochs from 1973 on, told apart by their size.
 _EPOCH_UNITS = ((10**8, SECOND_NS), (10**11, 10**6), (10**14, 10**3), (10**17, 1))
 _Parts = tuple[int, int, int]
 
@@ -101,7 +103,7 @@ def _epochs(texts: Sequence[str], place: Place) -> Ints:
             _refuse(text, index, place)
         number = int(whole)
         unit = next((unit for low, unit in reversed(_EPOCH_UNITS) if number >= low), 0)
-        if not unit or number >= 10**19:
+        if not unit or number * unit >= _LAST:
             _refuse(text, index, place)
         ts[index] = number * unit + int(float(f"0.{fraction or 0}") * unit)
     return ts

@@ -251,7 +251,7 @@ def broker_of(setting: str | Mapping[str, Any]) -> BrokerProfile:
     for key, value in setting.items():
         if key not in _KEYS:
             near = did_you_mean(str(key), _KEYS)
-            problems.append(f"broker: unknown key {key!r}{near}; known are {', '.join(_KEYS)}.")
+            problems.append(f"broker.{key}: unknown key{near}; known are {', '.join(_KEYS)}.")
         elif key != "plan":
             for path, values in _overrides(key, value, problems):
                 own[path] = Row(f"broker.{path}", 0, "high", _SETTINGS, values)
@@ -289,7 +289,7 @@ def _square_offs(
     for segment, value in times.items():
         if segment not in SEGMENTS:
             problems.append(
-                f"broker.square_off: unknown segment {segment!r}"
+                f"broker.square_off.{segment}: unknown segment"
                 f"{did_you_mean(str(segment), SEGMENTS)}; known are {', '.join(SEGMENTS)}."
             )
         elif isinstance(value, str) and _CLOCK.fullmatch(value):

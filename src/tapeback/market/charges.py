@@ -15,7 +15,7 @@ import msgspec
 
 from tapeback.errors import ConfigError, did_you_mean
 from tapeback.market.dated import Row
-from tapeback.market.levies import Levies, in_force, levies_of, ppb, sides
+from tapeback.market.levies import Levies, levies_of, ppb, sides
 from tapeback.market.plans import PlanSpec, plan_of
 from tapeback.market.rates import EXACT, Parts, Rates, nearest
 from tapeback.market.segments import Segment, traded_segment
@@ -113,9 +113,9 @@ class ChargeSchedule:
                 rows=rows,
             )
         tax, sebi, stamp, gst = (
-            in_force(kind, day) for kind in (levies.tax, levies.sebi, levies.stamp, levies.gst)
+            kind.in_force(day) for kind in (levies.tax, levies.sebi, levies.stamp, levies.gst)
         )
-        exchange = in_force(levies.exchange, day, levies.doubt)
+        exchange = levies.exchange.in_force(day, levies.doubt)
         also, ipft, fee = gst["also"], ppb(exchange["ipft"]), ppb(sebi["rate"])
         dp, dp_rows = self._dp(segment, day, gst)
         return Rates(

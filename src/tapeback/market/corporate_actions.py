@@ -15,7 +15,7 @@ from typing import Literal
 import msgspec
 
 from tapeback.market.dated import Row, rows, table
-from tapeback.market.settlement import Holding, Lot, in_force
+from tapeback.market.settlement import Holding, Lot
 from tapeback.models.instrument import Instrument
 from tapeback.utils.money import to_units
 
@@ -214,7 +214,7 @@ class ExDay:
         It is scaled as its share is, to the nearest tick, but for dividends, which leave orders
         alone; cancelled where a demerger's worth is unknown or less than a share is left of it.
         """
-        row = in_force(rows("corporate_actions", "resting_orders"), self.day)
+        row = rows("corporate_actions", "resting_orders").in_force(self.day)
         ex_price = self.ex_price(close, with_dividend=False)
         if ex_price is None:
             return AdjustedOrder(0, price, trigger_price, row)
@@ -236,16 +236,16 @@ class ExDay:
         the ex-date here, the one before its announcement at the exchange); a demerger ends it.
         """
         if self.of_kind("demerger"):
-            row = in_force(rows("corporate_actions", "contract_demerger"), self.day)
+            row = rows("corporate_actions", "contract_demerger").in_force(self.day)
             return AdjustedContract(instrument.strike, lot_size, Fraction(1), 0, True, row)
-        row = in_force(rows("corporate_actions", "contract_dividend"), self.day)
+        row = rows("corporate_actions", "contract_dividend").in_force(self.day)
         due = self.dividend >= Fraction(row["share"]) * close
         dividend = self.dividend if due else 0
         factor = self.share_factor * close / (close - self.rights_value(close))
         if not dividend and factor == 1:
             return None
         if not dividend:
-            row = in_force(rows("corporate_actions", "contract_factor"), self.day)
+            row = rows("corporate_actions", "contract_factor").in_force(self.day)
         strike = float((to_units(instrument.strike) - dividend) / factor) / to_units(1)
         return AdjustedContract(
             strike=_on_grid(strike, instrument.tick_size) if instrument.strike else 0.0,
@@ -280,7 +280,7 @@ class ExDay:
     def _payment_rows(self) -> tuple[Row, ...]:
         if not self.dividend:
             return ()
-        return (in_force(rows("corporate_actions", "dividend_payment"), self.day),)
+        return (rows("corporate_actions", "dividend_payment").in_force(self.day),)
 
 
 class ActionBook:

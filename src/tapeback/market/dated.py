@@ -64,6 +64,14 @@ class Rows:
         at = bisect_right(self._since, day)
         return self._rows[at - 1] if at else None
 
+    def in_force(self, day: int, doubt: str = "") -> Row:
+        """The row in force on an Indian day number; before the first one that first one, at low
+        confidence. A `doubt` tells why these rows may not hold: any of them is low then."""
+        row = self.on(day)
+        if row is None:
+            return _presumed(self._rows[0], "stands for the time before it")
+        return _presumed(row, doubt) if doubt else row
+
     def __iter__(self) -> Iterator[Row]:
         return iter(self._rows)
 
@@ -83,11 +91,11 @@ def table(name: str) -> dict[str, Any]:
 def tables_digest() -> str:
     """The SHA-256 of all tables: which rules a run went by."""
     digest = sha256()
-    folder = files("tapeback.market").joinpath("tables")
-    for file in sorted(folder.iterdir(), key=lambda entry: entry.name):
-        if file.name.endswith(".yaml"):
-            digest.update(file.name.encode())
-            digest.update(file.read_text(encoding="utf-8").encode())
+    entries = files("tapeback.market").joinpath("tables").iterdir()
+    for name in sorted(entry.name for entry in entries if entry.name.endswith(".yaml")):
+        text = files("tapeback.market").joinpath(f"tables/{name}").read_text(encoding="utf-8")
+        digest.update(name.encode())
+        digest.update(text.encode())
     return digest.hexdigest()
 
 
@@ -101,6 +109,11 @@ def rows(name: str, *path: str) -> Rows:
     for key in path:
         found = found[key]
     return Rows(".".join((name, *path)), found)
+
+
+def _presumed(row: Row, why: str) -> Row:
+    """A row where it does not strictly hold, with the reason."""
+    return msgspec.structs.replace(row, confidence="low", source=f"{row.source}; {why}")
 
 
 def _row(rule: str, values: dict[str, Any]) -> Row:

@@ -8,7 +8,7 @@ import msgspec
 
 from tapeback.market.dated import Row, rows, table
 from tapeback.market.instruments import INDEX_UNDERLYINGS
-from tapeback.market.settlement import CURRENCY_EXCHANGES, in_force, ppm
+from tapeback.market.settlement import CURRENCY_EXCHANGES, ppm
 from tapeback.models.instrument import Instrument
 from tapeback.utils.money import to_units
 
@@ -113,7 +113,7 @@ def expiry_rule(instrument: Instrument, day: int) -> Row:
         name = "commodity_cash"
     else:
         name = "commodity_delivery"
-    return in_force(rows("settlement", "expiry", name), day)
+    return rows("settlement", "expiry", name).in_force(day)
 
 
 class DeliveryMargin(msgspec.Struct, frozen=True):
@@ -131,7 +131,7 @@ def delivery_margin(instrument: Instrument, day: int, sessions_left: int) -> Del
     physical = _method(instrument, expiry_rule(instrument, expiry), True) == "physical"
     if instrument.kind != "option" or not physical:
         return DeliveryMargin(0)
-    row = in_force(rows("settlement", "delivery_margin"), day)
+    row = rows("settlement", "delivery_margin").in_force(day)
     shares = row["shares"]
     return DeliveryMargin(ppm(shares[sessions_left]) if sessions_left < len(shares) else 0, row)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from tapeback.market.dated import Row, rows
-from tapeback.market.levies import in_force, ppb, sides
+from tapeback.market.levies import ppb, sides
 from tapeback.market.rates import ChargeLines, nearest
 from tapeback.market.segments import traded_segment
 from tapeback.utils.money import PAISA
@@ -34,7 +34,7 @@ def exercise_levy(
     if known not in ("EQ_OPT", "COM_OPT") or intrinsic <= 0:
         return ExpiryCharges(ChargeLines())
     tax = "stt" if known == "EQ_OPT" else "ctt"
-    row = in_force(rows("charges", tax, "EXERCISE"), day)
+    row = rows("charges", tax, "EXERCISE").in_force(day)
     amount = _share(settlement if row["of"] == "settlement" else intrinsic, ppb(row["rate"]))
     lines = ChargeLines(stt=amount) if tax == "stt" else ChargeLines(ctt=amount)
     return ExpiryCharges(lines, (row,))
@@ -46,8 +46,8 @@ def delivery_levy(day: int, buy: bool, value: int) -> ExpiryCharges:
     `value` is the quantity at the settlement price (futures) or the strike (options), in money
     units; `buy` is the side that receives the shares.
     """
-    tax = in_force(rows("charges", "stt", "PHYSICAL"), day)
-    stamp = in_force(rows("charges", "stamp", "PHYSICAL"), day)
+    tax = rows("charges", "stt", "PHYSICAL").in_force(day)
+    stamp = rows("charges", "stamp", "PHYSICAL").in_force(day)
     side = 0 if buy else 1
     lines = ChargeLines(
         stt=_share(value, sides(tax)[side]), stamp=_share(value, sides(stamp)[side])

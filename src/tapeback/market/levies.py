@@ -64,19 +64,6 @@ def levies_of(segment: Segment, exchange: str, symbol: str = "") -> Levies:
     )
 
 
-def in_force(kind: Rows, day: int, doubt: str = "") -> Row:
-    """The row on a day; before the first one that first one, of low confidence."""
-    row = kind.on(day)
-    if row is None:
-        return presumed(next(iter(kind)), "stands for the time before it")
-    return presumed(row, doubt) if doubt else row
-
-
-def presumed(row: Row, why: str) -> Row:
-    """The row where it does not strictly hold, with the reason, of low confidence."""
-    return msgspec.structs.replace(row, confidence="low", source=f"{row.source}; {why}")
-
-
 def ppb(percent: object) -> int:
     """Billionths of a rupee a rupee, from per cent. Raises ValueError for a finer rate."""
     scaled = Decimal(str(percent)) * PPB_PER_PERCENT

@@ -15,8 +15,6 @@ from decimal import Decimal
 from fractions import Fraction
 from typing import Literal
 
-from msgspec import structs
-
 from tapeback.market.dated import Row, rows, table
 from tapeback.market.instruments import INDEX_UNDERLYINGS
 from tapeback.models.instrument import Instrument
@@ -169,7 +167,8 @@ class MarginModel:
         if leverage is not None or self.name == "sandbox":
             return _share_of_value(1 / Fraction(leverage or leverage_of(instrument, product)))
         if instrument.kind == "equity":
-            row = _on(day, "equity", "intraday" if product == "MIS" else "delivery")
+            name = "intraday" if product == "MIS" else "delivery"
+            row = rows("margins", "equity", name).in_force(day)
             return _share_of_value(Fraction(row["percent"]) / 100, row)
         group = margin_group(instrument)
         if group is None:
@@ -180,7 +179,7 @@ class MarginModel:
         used: list[Row] = []
 
         def rate(key: str, *path: str) -> int:
-            row = _on(day, *path)
+            row = rows("margins", *path).in_force(day)
             used.append(row)
             return int(Decimal(row[key]) * 10_000)
 
@@ -189,7 +188,11 @@ class MarginModel:
         key = "options" if option else "futures"
         ranges = table("margins")["scan"]
         path = ("scan", underlying if underlying in ranges else group)
-        if option and expiry - day > _LONG_DATED_DAYS and "long_dated" in _on(day, *path).values:
+        if (
+            option
+            and expiry - day > _LONG_DATED_DAYS
+            and "long_dated" in rows("margins", *path).in_force(day).values
+        ):
             key = "long_dated"
         calendar, expiring = None, False
         if group in table("margins")["calendar_spread"]:
@@ -281,12 +284,3 @@ def shortfall_allowed(policy: MarginPolicy, required: int, available: int) -> Ve
 
 def _share_of_value(share: Fraction, *used: Row) -> ValueTerms:
     return ValueTerms(numerator=share.numerator, denominator=share.denominator, rows=used)
-
-
-def _on(day: int, *path: str) -> Row:
-    """The row in force on a day; the first one, with low confidence, for the days before it."""
-    found = rows("margins", *path)
-    row = found.on(day)
-    if row is None:
-        row = structs.replace(next(iter(found)), confidence="low")
-    return row

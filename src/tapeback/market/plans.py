@@ -10,7 +10,7 @@ import msgspec
 
 from tapeback.errors import ConfigError, did_you_mean
 from tapeback.market.dated import Row, Rows, rows
-from tapeback.market.levies import in_force, ppb
+from tapeback.market.levies import ppb
 from tapeback.market.segments import CASH_SEGMENTS, SEGMENTS, Segment
 from tapeback.utils.money import RUPEE
 
@@ -54,11 +54,10 @@ class Plan:
         """
         if self._own is not None:
             return self._own_tariff(segment), ()
-        row = in_force(self._rows("brokerage"), day)
+        row = self._rows("brokerage").in_force(day)
         terms = row.get(segment) or row.get(_ALL)
         if terms is None:
-            row = in_force(
-                rows("brokerage", BROKERS[0], "brokerage"),
+            row = rows("brokerage", BROKERS[0], "brokerage").in_force(
                 day,
                 f"{self.name} names no brokerage for {segment}, {BROKERS[0]}'s is used",
             )
@@ -69,10 +68,9 @@ class Plan:
         """Rupees, without GST, a stock and day of delivery sales, and the rows they rest on; for a
         plan to which charges are added."""
         if self._own is None:
-            row = in_force(self._rows("dp"), day)
+            row = self._rows("dp").in_force(day)
         else:
-            row = in_force(
-                rows("brokerage", BROKERS[0], "dp"),
+            row = rows("brokerage", BROKERS[0], "dp").in_force(
                 day,
                 f"the plan names no DP charge, {BROKERS[0]}'s is used",
             )

@@ -16,7 +16,6 @@ from tapeback.market import timeframes
 from tapeback.market.candles import Candles
 from tapeback.market.corporate_actions import Action, ActionBook, ExDay
 from tapeback.market.dated import rows
-from tapeback.market.settlement import in_force
 from tapeback.models.finding import Finding
 from tapeback.models.instrument import CASH_EXCHANGES
 from tapeback.utils.clock import DAY_NS, date_of_day
@@ -180,7 +179,7 @@ def _judge(ex_day: ExDay, gap: Gap) -> State:
 
 
 def _limits(day: int) -> tuple[float, float, float]:
-    row = in_force(rows("corporate_actions", "detection"), day)
+    row = rows("corporate_actions", "detection").in_force(day)
     return float(row["jump"]), float(row["visible"]), float(row["tolerance"])
 
 

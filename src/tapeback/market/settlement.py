@@ -12,7 +12,7 @@ import numpy as np
 
 from tapeback.market import timeframes
 from tapeback.market.candles import Candles
-from tapeback.market.dated import Row, Rows, rows
+from tapeback.market.dated import Row, rows
 from tapeback.models.instrument import DERIVATIVE_EXCHANGES, INDEX_EXCHANGES
 from tapeback.utils.clock import MINUTE_NS
 
@@ -20,14 +20,6 @@ PPM = 1_000_000
 CURRENCY_EXCHANGES = frozenset({"CDS", "BCD"})
 
 Sold = Literal["holding", "unsettled", "today"]
-
-
-def in_force(rule: Rows, day: int) -> Row:
-    """The row in force on an Indian day number; before the first one that, at low confidence."""
-    row = rule.on(day)
-    if row is None:
-        row = msgspec.structs.replace(next(iter(rule)), confidence="low")
-    return row
 
 
 class CashRules(msgspec.Struct, frozen=True):
@@ -67,7 +59,7 @@ class CashRules(msgspec.Struct, frozen=True):
 def cash_rules(day: int) -> CashRules:
     """The rules for shares traded on an Indian day number."""
     settled, proceeds, close_out = (
-        in_force(rows("settlement", name), day) for name in ("cash", "proceeds", "close_out")
+        rows("settlement", name).in_force(day) for name in ("cash", "proceeds", "close_out")
     )
     return CashRules(
         cycle=settled["days"],
@@ -88,7 +80,7 @@ def ppm(share: str) -> int:
 def cycle(day: int, exchange: str) -> int:
     """Trading days from a trade to its settlement: of shares, or of the cash of a contract."""
     name = "derivatives" if exchange in DERIVATIVE_EXCHANGES else "cash"
-    days: int = in_force(rows("settlement", name), day)["days"]
+    days: int = rows("settlement", name).in_force(day)["days"]
     return days
 
 
@@ -226,7 +218,7 @@ def closing_value(session: Candles, closes: int, *, auction: bool = False) -> Cl
     in the exchange's own files is that average.
     """
     name = "index_closing_price" if session.exchange in INDEX_EXCHANGES else "closing_price"
-    row = in_force(rows("settlement", name), int(session.days[0]))
+    row = rows("settlement", name).in_force(int(session.days[0]))
     last = int(np.searchsorted(session.ts, closes))
     period = row["minutes"] * MINUTE_NS
     long = timeframes.duration(session.timeframe) > period

@@ -7,7 +7,7 @@ expires today where that benefit has ended.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from tapeback.market.margin import (
@@ -58,13 +58,22 @@ class PortfolioMargin:
         """Margin of all positions, in money units, with the underlying at that price."""
         return spread_requirement(list(self._legs.values()), underlying)
 
-    def additional(self, key: str, leg: Leg, underlying: int = 0) -> int:
-        """How much more would be blocked if the position of `key` were `leg`, in money units.
+    def additional(
+        self,
+        key: str,
+        leg: Leg,
+        underlying: int = 0,
+        expected: Mapping[str, Leg] | None = None,
+    ) -> int:
+        """How much more would be blocked if the position of `key` were `leg`, in money units, and
+        those of `expected` what they are there.
 
         Negative where the change frees margin, as buying a hedge does beyond its premium.
         """
-        changed = {**self._legs, key: leg}
-        return spread_requirement(list(changed.values()), underlying) - self.required(underlying)
+        before = {**self._legs, **(expected or {})}
+        after = {**before, key: leg}
+        more = spread_requirement(list(after.values()), underlying)
+        return more - spread_requirement(list(before.values()), underlying)
 
 
 def spread_requirement(legs: Sequence[Leg], underlying: int = 0) -> int:

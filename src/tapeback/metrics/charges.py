@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from functools import cached_property
 
-from msgspec.structs import astuple
+from msgspec.structs import astuple, replace
 
+from tapeback.market.contract_note import Execution, Note, NoteLine, contract_note
 from tapeback.market.rates import ChargeLines, Rates
 from tapeback.market.rulebook import Rulebook
+from tapeback.market.segments import segment_of
 from tapeback.models.charges import ChargesByLine
 from tapeback.models.fill import Fill
 from tapeback.models.posting import Posting
@@ -16,6 +18,8 @@ from tapeback.utils.clock import day_number
 from tapeback.utils.money import to_rupees, to_units
 
 _NOTHING = ChargeLines()
+# Bookings that no exchange traded: they stand on no contract note.
+_BOOKED = frozenset({"expiry", "action"})
 # The line of a posting that is a charge; of any other kind it is `other`.
 _LINE_OF_POSTING = {
     "charges adjustment": "adjustments",
@@ -24,6 +28,7 @@ _LINE_OF_POSTING = {
     "STT on exercise": "stt",
     "STT on delivery": "stt",
     "CTT on exercise": "ctt",
+    "stamp duty on delivery": "stamp",
 }
 
 
@@ -76,6 +81,37 @@ class ItemisedCharges:
         """The share of each trade, in the order of the trades: they add up to its fees."""
         return tuple(map(_in_rupees, self.trade_lines))
 
+    def note(self, day: int) -> Note:
+        """What the day of an Indian day number cost once it was over: deliveries (with whole notes
+        everything) as its contract note has them, all else as its executions were charged."""
+        schedule = self._rulebook.schedule
+        whole = schedule.rounding == "contract-note"
+        noted: list[Execution] = []
+        plain: dict[tuple[str, str], NoteLine] = {}
+        for fill, lines in zip(self._fills, self.fill_lines, strict=True):
+            if day_number(fill.ts) != day or fill.rule in _BOOKED:
+                continue
+            if whole or fill.product == "CNC":
+                noted.append(self._execution(fill))
+                continue
+            key = fill.symbol, fill.exchange
+            known = plain.get(key, NoteLine(*key, 0, 0, 0, 0, 0, _NOTHING))
+            plain[key] = _with(known, fill, lines)
+        note = contract_note(day, noted, schedule)
+        return Note(day, (*plain.values(), *note.lines), note.dp)
+
+    def _execution(self, fill: Fill) -> Execution:
+        instrument = self._rulebook.instrument(fill.symbol, fill.exchange)
+        return Execution(
+            fill.order_id,
+            fill.symbol,
+            fill.exchange,
+            segment_of(instrument, fill.product),
+            fill.side == "BUY",
+            fill.quantity,
+            fill.quantity * to_units(fill.price),
+        )
+
     @cached_property
     def fill_lines(self) -> list[ChargeLines]:
         """Of each fill, in money units: what its order adds to the lines of the day."""
@@ -114,6 +150,20 @@ class ItemisedCharges:
             units[units.index(max(units))] += total - sum(units)
             found.append(ChargeLines(*units))
         return found
+
+
+def _with(line: NoteLine, fill: Fill, charges: ChargeLines) -> NoteLine:
+    """The line with one fill more."""
+    value = fill.quantity * to_units(fill.price)
+    buy = fill.side == "BUY"
+    return replace(
+        line,
+        bought=line.bought + buy * fill.quantity,
+        bought_value=line.bought_value + buy * value,
+        sold=line.sold + (not buy) * fill.quantity,
+        sold_value=line.sold_value + (not buy) * value,
+        charges=line.charges + charges,
+    )
 
 
 def _sum(lines: Iterable[ChargeLines]) -> list[int]:

@@ -285,6 +285,13 @@ class BacktestResult:
         """What was noticed about the data of all series."""
         return tuple(finding for _, origin in self.origins for finding in origin.findings)
 
+    def contract_note(self, day: date | str) -> str:
+        """The contract note of an Indian date (`2024-06-03`) as text: its trades by contract, the
+        charges by line, and what was posted beside it."""
+        from tapeback.report.contract_note import contract_note
+
+        return contract_note(self, day)
+
     def to_dict(self) -> dict[str, Any]:
         """The whole result as JSON-able values, without NaN or infinity."""
         from tapeback.report.document import result_document

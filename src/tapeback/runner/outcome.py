@@ -59,7 +59,7 @@ def result_of(
     columns, ledger, rulebook = record.equity, simulator.ledger, engine.rulebook
     trades = match_trades(ledger)
     postings = tuple(ledger.postings)
-    itemised = ItemisedCharges(ledger, postings, rulebook, partial(_shared_by_trades, ledger))
+    itemised = ItemisedCharges(ledger, postings, rulebook, partial(shared_by_trades, ledger))
     tax = None
     if config.tax.enabled:
         tax = tax_statement(config.tax, ledger, trades, postings, itemised, rulebook)
@@ -112,7 +112,7 @@ def result_of(
     )
 
 
-def _shared_by_trades(ledger: Ledger, charges: Sequence[int]) -> list[int]:
+def shared_by_trades(ledger: Ledger, charges: Sequence[int]) -> list[int]:
     """How charges of the fills, money units in their order, fall on the trades."""
     view = copy(ledger)
     view.charges = array("q", charges)

@@ -9,16 +9,16 @@ from tapeback.core.rules import ExecutionRules
 from tapeback.data.actions import read_actions
 from tapeback.data.bans import read_bans
 from tapeback.data.master import read_master_contract
-from tapeback.errors import ConfigError
 from tapeback.market.brokers import broker_of
 from tapeback.market.charges import ChargeSchedule
-from tapeback.market.corporate_actions import action_book
+from tapeback.market.corporate_actions import ActionBook, action_book
 from tapeback.market.lots import LotPolicy
 from tapeback.market.margin import MarginModel
 from tapeback.market.plans import PlanSpec
 from tapeback.market.rulebook import Rulebook
 from tapeback.models.config import AppConfig
 from tapeback.models.order import PRODUCTS
+from tapeback.settings.market_rules import plan_and_rounding
 
 
 def execution_rules(config: AppConfig) -> ExecutionRules:
@@ -63,7 +63,6 @@ def rulebook_of(config: AppConfig, root: Path | None = None) -> Rulebook:
     leverage = _leverage(config.backtest.leverage)
     master = _file(config.data.master_contract, root)
     bans = _file(config.data.ban_list, root)
-    actions = _file(config.data.corporate_actions, root)
     contract = read_master_contract(master) if master is not None else None
     return Rulebook(
         charge_schedule(config, broker.plan if fidelity == "live" else "none"),
@@ -78,23 +77,23 @@ def rulebook_of(config: AppConfig, root: Path | None = None) -> Rulebook:
         lots=LotPolicy(config.execution.lots, contract),
         master=contract,
         bans=read_bans(bans) if bans is not None else None,
-        actions=action_book(read_actions(actions) if actions is not None else ()),
+        actions=actions_of(config, root),
     )
+
+
+def actions_of(config: AppConfig, root: Path | None = None) -> ActionBook:
+    """The corporate actions of a run: the shipped ones and the user's. Raises DataError for a file
+    that cannot be used."""
+    file = _file(config.data.corporate_actions, root)
+    return action_book(read_actions(file) if file is not None else ())
 
 
 def charge_schedule(config: AppConfig, default: PlanSpec) -> ChargeSchedule:
     """The charges that the settings ask for; `default` is the plan where they name none."""
-    costs = config.costs
+    plan = default
     rounding: Any = "paisa"
-    plan: Any = default if costs is None else costs
-    if isinstance(costs, dict) and not costs.keys().isdisjoint(("plan", "rounding")):
-        plan, rounding = costs.get("plan", default), costs.get("rounding", rounding)
-        unknown = sorted(costs.keys() - {"plan", "rounding"})
-        if unknown:
-            raise ConfigError(
-                f"costs: {', '.join(unknown)} cannot stand beside plan and rounding.",
-                remedy="Put the brokerage of segments under plan.",
-            )
+    if config.costs is not None:
+        plan, rounding = plan_and_rounding(config.costs, default)
     if config.execution.fidelity == "none":
         rounding = "none"
     backtest = config.backtest

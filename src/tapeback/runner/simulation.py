@@ -27,7 +27,7 @@ from tapeback.models.result import (
     RunInfo,
 )
 from tapeback.runner.outcome import manifest_of, result_of
-from tapeback.runner.rules import execution_rules, rulebook_of
+from tapeback.runner.rules import actions_of, execution_rules, rulebook_of
 from tapeback.settings import CATALOGUE_PATH, build_config, load_catalogue
 from tapeback.strategies.base import BaseStrategy
 from tapeback.strategies.opening import code_of, open_strategy
@@ -54,10 +54,11 @@ def backtest(
 
     `strategy` is the class of a native strategy or of a live bot, or an instance of a native one;
     `candles` is one series or several. `params` go to the strategy's `initialize`, or to the
-    bot's constructor. `settings` are those of the sections `backtest` and `execution` and `costs`
-    by their bare names (`initial_cash=500_000, slippage="none", fidelity="none"`), laid over
-    `config`. With `bounds` the run is repeated under the kindest and the harshest reading of its
-    bars (a class is needed then, so that each run starts afresh).
+    bot's constructor. `settings` are those of the sections `backtest` and `execution`, the files of
+    `data` that add to the rules, `broker`, `costs` and `tax` by their bare names
+    (`initial_cash=500_000, slippage="none", broker="dhan"`), laid over `config`. With `bounds` the
+    run is repeated under the kindest and the harshest reading of its bars (a class is needed then,
+    so that each run starts afresh).
 
     Raises ConfigError for unusable settings, DataError for unusable candles and
     StrategyFailedError, which carries the partial result, when the strategy raises.
@@ -99,6 +100,7 @@ def run(
         config.backtest.seed,
         sessions_before=wanted.buffer_days if before and wanted.buffer_bars is None else 0,
         bars_before=wanted.buffer_bars or 0 if before else 0,
+        actions=actions_of(config, folder),
     )
     if config.execution.on_bad_data == "stop":
         refuse_mended(series)

@@ -200,18 +200,19 @@ class _Shares:
 
     def _act(self, fill: Fill, before: int, signed: int) -> None:
         """Split shares keep the days of their lots; all else is new on the day, at no cost."""
-        day = day_number(fill.ts)
+        booked = day_number(fill.ts)
         known = self._rulebook.actions.of(fill.symbol, fill.exchange)
-        due = [each for each in known if each.day <= day and each.share_factor != 1]
-        given = signed
-        if due and due[-1].split_factor != 1:
-            ratio = due[-1].split_factor
-            split = Split(fill.symbol, day, ratio.numerator, ratio.denominator)
-            if split not in self.splits:
-                self.splits.append(split)
-            given -= int(before * ratio) - before
-        elif not due:
+        due = [each for each in known if int(before * each.share_factor) == before + signed]
+        action = min(due, key=lambda each: abs(each.day - booked), default=None)
+        day, given = booked, signed
+        if action is None:
             self.children[fill.symbol] = None
+        else:
+            day, ratio = max(booked, action.day), action.split_factor
+            given -= int(before * ratio) - before
+            split = Split(fill.symbol, day, ratio.numerator, ratio.denominator)
+            if ratio != 1 and split not in self.splits:
+                self.splits.append(split)
         if given:
             side: Literal["BUY", "SELL"] = "BUY" if given > 0 else "SELL"
             self.executions.append(

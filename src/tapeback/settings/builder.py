@@ -16,16 +16,17 @@ from tapeback.utils.secrets import register_secrets
 _PATHS: dict[str, KeyPath] = {
     **{name: ("backtest", name) for name in BacktestConfig.model_fields},
     **{name: ("execution", name) for name in ExecutionConfig.model_fields},
-    "broker": ("broker",),
-    "costs": ("costs",),
+    **{name: ("data", name) for name in ("master_contract", "corporate_actions", "ban_list")},
+    **{name: (name,) for name in ("broker", "costs", "tax")},
 }
 
 
 def build_config(base: AppConfig | None = None, /, **settings: Any) -> AppConfig:
     """`base` (the defaults, when None) with some settings of a run replaced.
 
-    `settings` are the keys of the sections `backtest` and `execution`, and `broker` and `costs`,
-    each by its bare name: `initial_cash=500_000, slippage="none", participation=None`.
+    `settings` are the keys of the sections `backtest` and `execution`, the files `master_contract`,
+    `corporate_actions` and `ban_list` of `data`, and `broker`, `costs` and `tax`, each by its bare
+    name: `initial_cash=500_000, slippage="none", participation=None, tax={"enabled": True}`.
     Raises ConfigError with every problem as `name: reason`.
     """
     config = base if base is not None else AppConfig()

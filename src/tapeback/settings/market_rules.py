@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from tapeback.errors import ConfigError
@@ -26,54 +26,58 @@ def plan_and_rounding(costs: str | Mapping[str, Any], default: PlanSpec) -> tupl
             f"costs: {', '.join(unknown)} cannot stand beside plan and rounding.",
             remedy="Put the brokerage of segments under plan.",
         )
-    plan = costs.get("plan", default)
-    if not isinstance(plan, str | Mapping):
-        raise ConfigError(f"costs.plan: must be a name or a mapping of segments; got {plan!r}.")
-    return plan, costs.get("rounding", "paisa")
+    return costs.get("plan", default), costs.get("rounding", "paisa")
 
 
 def check_market_rules(document: Document, problems: Problems) -> None:
     """Add what the tables refuse of `broker` and `costs` to `problems`; what is no name and no
     mapping is left to the model."""
-    checks: tuple[tuple[str, Callable[[Any], None]], ...] = (
-        ("broker", _check_broker),
-        ("costs", _check_costs),
-    )
-    for key, check in checks:
-        value = document.values.get(key)
-        if not isinstance(value, str | Mapping):
-            continue
-        try:
-            check(value)
-        except ConfigError as error:
-            for text in error.problems:
-                whole = f"{text} {error.remedy}" if error.remedy else text
-                path, reason = _located(key, whole)
-                problems.add(Problem(document.mark(path), path, unresolved(reason, path, document)))
+    broker, costs = document.values.get("broker"), document.values.get("costs")
+    for path, reason in (*_broker_problems(broker), *_costs_problems(costs)):
+        problems.add(Problem(document.mark(path), path, unresolved(reason, path, document)))
 
 
-def _check_broker(broker: Any) -> None:
+def _broker_problems(broker: Any) -> Iterator[tuple[KeyPath, str]]:
     from tapeback.market.brokers import broker_of
-    from tapeback.market.plans import plan_of
 
-    plan: Any = broker_of(broker).plan
-    if not isinstance(plan, str | Mapping):
-        raise ConfigError(f"broker.plan: must be a name or a mapping of segments; got {plan!r}.")
-    try:
-        plan_of(plan)
-    except ConfigError as error:
-        texts = [f"broker.plan{text.removeprefix('costs')}" for text in error.problems]
-        raise ConfigError(texts, remedy=error.remedy) from None
+    if isinstance(broker, str | Mapping):
+        yield from _refused(broker_of, broker, "broker")
+    if isinstance(broker, Mapping) and broker.get("plan") is not None:
+        yield from _plan_problems(broker["plan"], "broker.plan")
 
 
-def _check_costs(costs: Any) -> None:
+def _costs_problems(costs: Any) -> Iterator[tuple[KeyPath, str]]:
     from tapeback.market.charges import ChargeSchedule
 
-    ChargeSchedule(*plan_and_rounding(costs, "none"))
+    if isinstance(costs, Mapping) and not costs.keys().isdisjoint(_COSTS_KEYS):
+        yield from _refused(lambda found: plan_and_rounding(found, "none"), costs, "costs")
+        yield from _plan_problems(costs.get("plan", "none"), "costs.plan")
+        rounding = costs.get("rounding", "paisa")
+        yield from _refused(lambda found: ChargeSchedule("none", found), rounding, "costs.rounding")
+    elif isinstance(costs, str | Mapping):
+        yield from _plan_problems(costs, "costs")
 
 
-def _located(key: str, text: str) -> tuple[KeyPath, str]:
-    """The path that a message begins with, and what it says."""
-    named, _, reason = text.partition(": ")
-    path: KeyPath = tuple(named.split("."))
-    return (path if path[0] == key else (key, *path)), reason.rstrip(".")
+def _plan_problems(plan: Any, place: str) -> Iterator[tuple[KeyPath, str]]:
+    from tapeback.market.plans import plan_of
+
+    if isinstance(plan, str | Mapping):
+        yield from _refused(plan_of, plan, place)
+    else:
+        reason = f"must be a name or a mapping of segments; got {plan!r}"
+        yield tuple(place.split(".")), reason
+
+
+def _refused(
+    check: Callable[[Any], object], value: Any, place: str
+) -> Iterator[tuple[KeyPath, str]]:
+    """What a check finds wrong, by its path: messages begin with one of their own (`costs.EQ_OPT:
+    …`), whose first part stands for the `place` of the value."""
+    try:
+        check(value)
+    except ConfigError as error:
+        for text in error.problems:
+            named, _, reason = text.partition(": ")
+            inside = named.split(".")[1:]
+            whole = f"{reason} {error.remedy}" if error.remedy else reason
+            yield (*place.split("."), *inside), whole.rstrip(".")

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple, get_args, get_origin
+from types import UnionType
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Union, get_args, get_origin
 
 from pydantic import BaseModel, SecretStr, ValidationError
 
@@ -50,6 +51,8 @@ class Problem(NamedTuple):
         given_by_name = not self.mark.line and name.endswith(place.removeprefix("--set "))
         if not name or given_by_name:
             return f"{place}: {self.reason}"
+        if not self.mark.line and place == self.path[0]:
+            return f"{name}: {self.reason}"
         return f"{place}: {name}: {self.reason}"
 
 
@@ -79,10 +82,25 @@ def dotted(path: KeyPath) -> str:
 
 def problems_of(error: ValidationError, document: Document, problems: Problems) -> None:
     """Add all that a model refused to `problems`."""
+    found: dict[KeyPath, str] = {}
     for detail in error.errors(include_url=False):
-        path = detail["loc"]
-        reason = _reason(detail, path, document)
+        path = _before_choice(detail["loc"])
+        if path != detail["loc"]:
+            wanted = "a name or a mapping with text as keys"
+            found[path] = f"must be {wanted}; got {_shown(document.value(path))}"
+        else:
+            found[path] = _reason(detail, path, document)
+    for path, reason in found.items():
         problems.add(Problem(document.mark(path), path, unresolved(reason, path, document)))
+
+
+def _before_choice(path: KeyPath) -> KeyPath:
+    """The path without what pydantic puts behind a setting that is a name or a mapping: which of
+    the two it tried."""
+    for length in range(1, len(path)):
+        if get_origin(annotation_at(path[:length])) in (Union, UnionType):
+            return path[:length]
+    return path
 
 
 def unresolved(reason: str, path: KeyPath, document: Document) -> str:
