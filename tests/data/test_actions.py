@@ -58,6 +58,7 @@ def test_every_kind_is_read(tmp_path: Path) -> None:
         ("SBIN,NSE,2024-02-30,split,2:1,", "ex_date", "'2024-02-30' is no date"),
         ("SBIN,NSE,,split,2:1,", "ex_date", "is no date"),
         ("SBIN,NSE,2024-06-03,splitt,2:1,", "kind", "did you mean 'split'?"),
+        ("SBIN,NSE,2024-06-03,bonuss,1:1,", "kind", "did you mean 'bonus'?"),
         ("SBIN,NSE,2024-06-03,split,2,", "ratio", "'2' is not two whole numbers"),
         ("SBIN,NSE,2024-06-03,split,0:1,", "ratio", "such as 5:1"),
         ("SBIN,NSE,2024-06-03,split,1:1,", "ratio", "splits nothing"),

@@ -17,7 +17,6 @@ from tapeback.market.margin import (
     leverage_of,
     shortfall_allowed,
 )
-from tapeback.market.margin_use import margin_use
 from tapeback.market.spreads import Leg, PortfolioMargin, spread_requirement
 from tapeback.utils.clock import day_of
 from tapeback.utils.money import RUPEE, to_units
@@ -439,39 +438,6 @@ class TestShortfall:
     def test_derivatives_warn_and_shares_do_not(self) -> None:
         assert default_policy(instrument_of("NIFTY27OCT26FUT", "NFO")) == "warn"
         assert default_policy(instrument_of("SBIN", "NSE")) == "strict"
-
-
-class TestUse:
-    def test_levels_by_hand(self) -> None:
-        """0 for 10 s, 100 for 20 s, 400 for 10 s, 0 for 60 s: 6,000 over 30 s in use, of 100 s."""
-        use = margin_use([(10, 100), (30, 400), (40, 0)], 0, 100)
-        assert (use.peak, use.peak_ts) == (400, 30)
-        assert use.average == 200
-        assert use.time_weighted == 60
-        assert use.return_on_peak(100) == 0.25
-
-    def test_the_first_of_equal_peaks_and_what_lasts_to_the_end(self) -> None:
-        use = margin_use([(0, 50), (10, 20), (20, 50)], 0, 40)
-        assert (use.peak, use.peak_ts, use.average) == (50, 0, 42.5)
-
-    def test_a_peak_that_lasts_no_time_counts(self) -> None:
-        use = margin_use([(10, 900), (10, 0)], 0, 20)
-        assert (use.peak, use.peak_ts, use.time_weighted) == (900, 10, 0)
-
-    def test_a_run_without_margin(self) -> None:
-        use = margin_use([], 0, 100)
-        assert (use.peak, use.peak_ts, use.average, use.time_weighted) == (0, 0, 0, 0)
-        assert use.return_on_peak(5) is None
-
-    @given(st.lists(st.tuples(st.integers(0, 50), st.integers(0, 10**12)), max_size=20))
-    def test_the_means_lie_between_nothing_and_the_peak(self, steps: list[tuple[int, int]]) -> None:
-        ts, changes = 0, []
-        for gap, units in steps:
-            ts += gap
-            changes.append((ts, units))
-        use = margin_use(changes, 0, ts + 10)
-        assert 0 <= use.time_weighted <= use.average * (1 + 1e-9) + 1e-9
-        assert use.average <= use.peak * (1 + 1e-9)
 
 
 # Properties --------------------------------------------------------------------------------------

@@ -145,6 +145,18 @@ def test_futures_are_business_after_all_charges_and_carry_their_losses() -> None
     assert f"  2024-25: derivatives ₹0.00, ₹{lost:,.2f} of losses carried forward" in text(result)
 
 
+def test_stt_was_no_deduction_of_business_before_april_2008() -> None:
+    """All other charges were."""
+    days = {"2007-12-03": [5800.0] * 6, "2007-12-04": [5900.0] * 6}
+    candles = hours(days, symbol="NIFTY27DEC07FUT", exchange="NFO")
+    plan = {"2007-12-03 09:15": (50, "NRML"), "2007-12-04 09:15": (-50, "NRML")}
+    result = play(candles, plan, tax={})
+
+    assert result.charges.stt > 0
+    deducted = result.metrics.total_fees - result.charges.stt
+    assert net_of(result, "NON_SPECULATIVE") == pytest.approx(50 * 100.0 - deducted)
+
+
 def test_stt_on_exercise_is_a_cost_of_the_option_that_expired() -> None:
     """25 of a call at 100, exercised when worth 300: 0.125 % of 7,500 is 9.375, or 9.38."""
     option = hours(
@@ -268,6 +280,32 @@ def test_a_dividend_is_other_cash_and_income(tmp_path: Path) -> None:
     assert net_of(result, "DIVIDEND") == 1000.0
     assert result.metrics.total_tax == 312.0
     assert "Of the gross, ₹1,000.00 is dividends and other cash" in text(result)
+
+
+def test_cash_for_a_fraction_of_a_share_is_left_out_and_said_to_be(tmp_path: Path) -> None:
+    """1 bonus share for 3 on 100: 33 shares, and the third of one at 750.00 in cash."""
+    config = actions_file(tmp_path, "RELIANCE,NSE,2024-06-04,bonus,1:3,")
+    days = {WEEK[0]: [1000.0] * 6, WEEK[1]: [750.0] * 6}
+    result = play(hours(days), {f"{WEEK[0]} 09:15": (100, "CNC")}, config=config,
+                  costs="none", tax={})  # fmt: skip
+
+    assert result.metrics.other_cash == pytest.approx(250.0)
+    assert result.tax is not None
+    assert "₹250.00 for fractions of shares, rights and demergers is left out." in result.tax.notes
+
+
+def test_charges_of_what_was_not_closed_wait_for_its_end() -> None:
+    """A future that is still held: its contract note rounds the stamp duty to the rupee, and
+    nothing was closed that could bear it."""
+    candles = hours({WEEK[0]: [23_456.0] * 7}, symbol="NIFTY27JUN24FUT", exchange="NFO")
+    costs = {"plan": "zerodha", "rounding": "contract-note"}
+    result = play(candles, {f"{WEEK[0]} 09:15": (25, "NRML")}, costs=costs, tax={})
+
+    assert result.charges.adjustments != 0
+    assert result.tax is not None
+    assert result.tax.years == ()
+    note = f"₹{result.charges.adjustments:,.2f} of charges of positions that were not closed"
+    assert f"{note} is left out." in result.tax.notes
 
 
 def test_losses_brought_forward_the_slab_and_the_surcharge_come_from_the_settings() -> None:

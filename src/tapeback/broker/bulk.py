@@ -53,9 +53,12 @@ def smart_order(service: BrokerService, request: Values, sandbox: bool) -> Reply
 
 
 def held_quantity(service: BrokerService, symbol: str, exchange: str, product: str) -> int:
-    """Signed quantity of one row of the position book, 0 when there is none."""
+    """Signed quantity of one row of the position book as the bot counts it, 0 when there is
+    none."""
     position = service.portfolio.positions.get((symbol, exchange, product))
-    return position.day_quantity if position is not None else 0
+    if position is None:
+        return 0
+    return service.bot_units.quantity(symbol, exchange, position.day_quantity)
 
 
 def basket_order(service: BrokerService, request: Values, sandbox: bool) -> Reply:
@@ -110,11 +113,13 @@ def close_positions(service: BrokerService, strategy: str, sandbox: bool) -> Rep
     held = [position for position in service.positions() if position.day_quantity]
     refused = 0
     for position in held:
+        symbol, exchange = position.symbol, position.exchange
+        quantity = service.bot_units.quantity(symbol, exchange, position.day_quantity)
         order = Order(
-            symbol=position.symbol,
-            action="SELL" if position.day_quantity > 0 else "BUY",
-            quantity=abs(position.day_quantity),
-            exchange=position.exchange,
+            symbol=symbol,
+            action="SELL" if quantity > 0 else "BUY",
+            quantity=abs(quantity),
+            exchange=exchange,
             product=position.product,
             strategy=strategy,
         )
@@ -158,4 +163,5 @@ def refused_request(
 def _keep_refused(service: BrokerService, order: Order, reason: str, remedy: str) -> None:
     """Keep an order that was refused before any rule was asked."""
     service.simulator.register(order)
+    service.bot_units.leave(order)
     service.simulator.refuse(order, reason, remedy, OPENALGO)

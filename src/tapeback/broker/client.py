@@ -17,8 +17,9 @@ from tapeback.broker.rules import OPENALGO, Refusal
 from tapeback.broker.service import BrokerService
 from tapeback.broker.session_book import SessionBook
 from tapeback.errors import DataError
+from tapeback.market.contracts import lot_of
+from tapeback.market.master import Listing
 from tapeback.models.order import Order
-from tapeback.utils.money import to_rupees
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -35,6 +36,7 @@ class MockOpenAlgoClient:
         self.service = service
         self.strategy = strategy
         self._orders = service.simulator.orders
+        self._units = service.bot_units
         self._sandbox = service.rules.fidelity == "sandbox"
         self._live = service.rules.fidelity == "live"
         self._books = SessionBook(service)
@@ -199,7 +201,12 @@ class MockOpenAlgoClient:
         if refused is not None:
             return refused
         rows = [
-            replies.position_row(position, realised, self._sandbox)
+            replies.position_row(
+                position,
+                self._units.quantity(position.symbol, position.exchange, position.quantity),
+                realised,
+                self._sandbox,
+            )
             for position, realised in self._books.positions()
         ]
         return replies.position_book(rows, self._sandbox)
@@ -221,23 +228,13 @@ class MockOpenAlgoClient:
         return refused or replies.holdings(self._books.holdings(), self._sandbox)
 
     def funds(self, **kwargs: Any) -> Reply:
-        """Free and blocked money and today's profit, before charges; text from a live broker."""
+        """Free and blocked money, and the profit that the position book shows, before charges; text
+        from a live broker."""
         refused = self._read_account(kwargs)
         if refused is not None:
             return refused
-        portfolio, series = self.service.portfolio, self.service.engine.series[0]
-        positions = self.service.positions()
-        own = portfolio.cash_units + sum(position.cost for position in positions)
-        available = portfolio.available_units if portfolio.margined else own
-        return replies.funds(
-            available=to_rupees(available),
-            used=to_rupees(own - available),
-            unrealised=sum(position.unrealised_pnl for position in positions),
-            realised=sum(position.realised_pnl for position in positions),
-            today=sum(self._books.realised_today(position) for position in positions),
-            since=int(series.starts[0]),
-            sandbox=self._sandbox,
-        )
+        since = int(self.service.engine.series[0].starts[0])
+        return replies.funds(**self._books.account(), since=since, sandbox=self._sandbox)
 
     # Market --------------------------------------------------------------------------------
 
@@ -279,13 +276,26 @@ class MockOpenAlgoClient:
         return frame if len(frame) else replies.no_data()
 
     def symbol(self, *, symbol: str, exchange: str, **kwargs: Any) -> Reply:
-        """The master contract's row: tick size, lot size, expiry, strike."""
+        """The master contract's row as of today: tick size, lot size, freeze quantity, expiry,
+        strike."""
         refused = self._read_instrument(symbol, exchange, kwargs)
         if refused is not None:
             return refused
-        books = self.service.simulator.books
-        number = list(books).index((symbol, exchange)) + 1
-        return replies.symbol(books[symbol, exchange].instrument, number)
+        service = self.service
+        books = service.simulator.books
+        book = books[symbol, exchange]
+        terms, instrument = book.terms, book.instrument
+        lot = terms.lot.shown
+        if not service.rules.exchange_rules:
+            lot = lot_of(instrument, book.hours.day)
+        return replies.symbol(
+            instrument,
+            service.rulebook.listing(symbol, exchange) or Listing(instrument),
+            lot=lot,
+            tick=terms.tick_size,
+            freeze=terms.lot.to_shown(terms.freeze_quantity),
+            number=list(books).index((symbol, exchange)) + 1,
+        )
 
     def intervals(self, **kwargs: Any) -> Reply:
         """The intervals that `history` can give for the first symbol of the run."""
@@ -324,6 +334,7 @@ class MockOpenAlgoClient:
         order = self._orders.get(order_id)
         if order is None:
             return self._no_order(order_id)
+        order = self._units.order(order)
         states = {"complete": "FILLED", "cancelled": "CANCELLED", "rejected": "REJECTED"}
         return {
             "action": order.action.lower(),

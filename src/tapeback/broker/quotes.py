@@ -53,6 +53,8 @@ class _Tape:
         ltp = self._simulator.last_price(book)
         if not ltp:
             return None
+        if not book.has_terms:
+            book.take_terms()
         path: list[float] = []
         traded = 0.0
         at = closed - 1

@@ -11,6 +11,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
+from tapeback.market.instruments import expiry_text
+from tapeback.market.master import Listing
 from tapeback.models.fill import Fill
 from tapeback.models.instrument import Instrument
 from tapeback.models.order import Order
@@ -144,8 +146,9 @@ def order_status(row: Reply, sandbox: bool) -> Reply:
     return success(sandbox, data=data)
 
 
-def trade_row(fill: Fill, order: Order, number: int, sandbox: bool) -> Reply:
-    """A row of the trade book; `number` counts the executions of the run."""
+def trade_row(fill: Fill, order: Order, quantity: int, number: int, sandbox: bool) -> Reply:
+    """A row of the trade book; `quantity` is the fill's as the bot counts it, `number` counts the
+    executions of the run."""
     moment = to_ist(fill.ts)
     value = round(fill.quantity * fill.price, 2)
     row = {
@@ -154,7 +157,7 @@ def trade_row(fill: Fill, order: Order, number: int, sandbox: bool) -> Reply:
         "exchange": fill.exchange,
         "orderid": fill.order_id,
         "product": fill.product,
-        "quantity": fill.quantity,
+        "quantity": quantity,
         "symbol": fill.symbol,
         "timestamp": _sql_time(moment) if sandbox else f"{moment:%H:%M:%S}",
         "trade_value": value,
@@ -170,8 +173,9 @@ def trade_row(fill: Fill, order: Order, number: int, sandbox: bool) -> Reply:
 # Account -----------------------------------------------------------------------------------
 
 
-def position_row(position: Position, realised: float, sandbox: bool) -> Reply:
-    """A row of the position book; `realised` is today's realised profit."""
+def position_row(position: Position, quantity: int, realised: float, sandbox: bool) -> Reply:
+    """A row of the position book; `quantity` is what is held as the bot counts it, `realised`
+    today's realised profit."""
     unrealised = position.unrealised_pnl
     pnl = round(realised + unrealised, 2)
     if not sandbox:
@@ -181,7 +185,7 @@ def position_row(position: Position, realised: float, sandbox: bool) -> Reply:
             "ltp": position.last_price,
             "pnl": pnl,
             "product": position.product,
-            "quantity": position.quantity,
+            "quantity": quantity,
             "symbol": position.symbol,
         }
     invested = abs(position.average_price * position.quantity)
@@ -194,7 +198,7 @@ def position_row(position: Position, realised: float, sandbox: bool) -> Reply:
         "pnl": pnl,
         "pnlpercent": round(pnl / invested * 100, 2) if invested else 0.0,
         "product": position.product,
-        "quantity": position.quantity,
+        "quantity": quantity,
         "symbol": position.symbol,
         "today_realized_pnl": round(realised, 2),
         "total_pnl_today": pnl,
@@ -293,27 +297,30 @@ def unknown_symbol(symbol: str, exchange: str) -> Reply:
     )
 
 
-def symbol(instrument: Instrument, number: int) -> Reply:
-    """The master contract's row of an instrument; `number` is its place in the run."""
+def symbol(
+    instrument: Instrument, listing: Listing, *, lot: int, tick: float, freeze: int, number: int
+) -> Reply:
+    """The master contract's row of an instrument: what its `listing` names, and the figures of
+    today. `freeze` is in units, 0 where it is not known; `number` is its place in the run."""
     kinds = {"equity": "EQ", "index": "INDEX", "future": "FUT"}
     expiry = ""
-    if instrument.kind in ("future", "option") and instrument.underlying != instrument.symbol:
-        text = instrument.symbol[len(instrument.underlying) :]
-        expiry = f"{text[:2]}-{text[2:5]}-{text[5:7]}"
+    if instrument.expiry is not None:
+        text = expiry_text(instrument.expiry)
+        expiry = f"{text[:2]}-{text[2:5]}-{text[5:]}"
     data = {
-        "brexchange": instrument.exchange,
-        "brsymbol": instrument.symbol,
+        "brexchange": listing.brexchange or instrument.exchange,
+        "brsymbol": listing.brsymbol or instrument.symbol,
         "exchange": instrument.exchange,
         "expiry": expiry,
-        "freeze_qty": 1,
+        "freeze_qty": freeze or 1,
         "id": number,
         "instrumenttype": kinds.get(instrument.kind, instrument.option_type),
-        "lotsize": instrument.lot_size,
-        "name": instrument.underlying,
+        "lotsize": lot,
+        "name": listing.name or instrument.underlying,
         "strike": instrument.strike,
         "symbol": instrument.symbol,
-        "tick_size": instrument.tick_size,
-        "token": str(number),
+        "tick_size": tick,
+        "token": listing.token or str(number),
     }
     return {"data": data, "status": "success"}
 

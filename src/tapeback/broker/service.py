@@ -10,6 +10,7 @@ from collections.abc import Callable
 from math import inf
 from typing import Any
 
+from tapeback.broker.bot_units import BotUnits
 from tapeback.broker.rules import (
     AFTER_HOURS,
     BANNED,
@@ -39,7 +40,7 @@ from tapeback.market.margin import default_policy, shortfall_allowed
 from tapeback.models.instrument import EXCHANGES
 from tapeback.models.order import ACTIONS, Order
 from tapeback.models.position import Position
-from tapeback.utils.clock import to_ist
+from tapeback.utils.clock import day_number, to_ist
 from tapeback.utils.money import to_rupees
 
 
@@ -65,6 +66,7 @@ class BrokerService:
         self.symbol = first.symbol
         self.exchange = first.exchange
         self._books = self.simulator.books
+        self.bot_units = BotUnits(self._books)
         self._products = {key: _default_product(book) for key, book in self._books.items()}
         # Every exchange takes MIS and the product that orders there have by default.
         self._ordinary = {
@@ -149,10 +151,14 @@ class BrokerService:
     def _scaled(self, order: Order, book: Book | None) -> Refusal | None:
         """Turn n of the lots that a bot carries into n of the contract's (`lots: scale`)."""
         lot = book.terms.lot if book is not None else None
-        if lot is None or lot.shown == lot.traded or type(order.quantity) is not int:
+        if lot is None or lot.shown == lot.traded:
             return None
-        if order.quantity % lot.shown:
-            return self._lot_refusal(order.quantity, lot.shown)
+        refusal = self._malformed(order)
+        if refusal is None and order.quantity % lot.shown:
+            refusal = self._lot_refusal(order.quantity, lot.shown)
+        if refusal is not None:
+            self.bot_units.leave(order)
+            return refusal
         order.quantity = lot.to_traded(order.quantity)
         return None
 
@@ -216,7 +222,9 @@ class BrokerService:
         wanted = order.quantity
         if quantity is not None:
             lot = book.terms.lot
-            wanted = quantity if lot.shown == lot.traded else lot.to_traded(quantity)
+            if lot.shown != lot.traded and quantity % lot.shown:
+                return self._lot_refusal(quantity, lot.shown)
+            wanted = lot.to_traded(quantity)
         change = Change(wanted, price or 0.0, trigger_price or 0.0)
         refusal = self._refused_change(order, book, change)
         if refusal is None:
@@ -276,7 +284,7 @@ class BrokerService:
         symbol = symbol or self.symbol
         exchange = exchange or self.exchange_of(symbol)
         book = self._books.get((symbol, exchange))
-        return book.terms.lot.to_shown(book.net) if book is not None else 0
+        return self.bot_units.quantity(symbol, exchange, book.net) if book is not None else 0
 
     def positions(self) -> list[Position]:
         """All positions of the run with `last_price` brought up to now."""
@@ -299,15 +307,22 @@ class BrokerService:
 
     def _refusal(self, order: Order, book: Book | None) -> Refusal | None:
         """Everything that needs no money, in OpenAlgo's order."""
-        refusal = word_refusal(order)
-        if refusal is not None or book is None:
-            return refusal or self._unknown(order)
-        refusal = (product_refusal(order) if self._strict else None) or figure_refusal(order)
+        if book is None:
+            return word_refusal(order) or self._unknown(order)
+        refusal = self._malformed(order)
         if refusal is None and (order.stop_loss or order.target):
             refusal = self._leg_refusal(order, book)
         if refusal is None and self._strict:
             refusal = self._exchange_refusal(order, book)
         return refusal
+
+    def _malformed(self, order: Order) -> Refusal | None:
+        """What the words and figures of an order show; a quantity that is whole becomes an int."""
+        return (
+            word_refusal(order)
+            or (product_refusal(order) if self._strict else None)
+            or figure_refusal(order)
+        )
 
     def _leg_refusal(self, order: Order, book: Book) -> Refusal | None:
         """Whether the stop and the target of an entry can be orders of their own (S6)."""
@@ -332,7 +347,8 @@ class BrokerService:
         if refusal is not None or not self._live:
             return refusal
         if order.quantity > book.most:
-            return freeze_refusal(order.quantity, int(book.most))
+            shown = book.terms.lot.to_shown
+            return freeze_refusal(shown(order.quantity), shown(int(book.most)))
         if book.terms.banned and not self._reduces(order, book):
             return BANNED
         broker = book.terms.broker
@@ -349,9 +365,10 @@ class BrokerService:
     def _too_late(self, order: Order, book: Book) -> Refusal | None:
         """Whether MIS is over for the day: at the session's end, and after the square-off for all
         that does not reduce a position (S3)."""
-        now, hours = self.simulator.now, book.hours
+        now = self.simulator.now
         if order.product != "MIS":
             return None
+        hours = book.hours_on(day_number(now))
         if self._live and now == hours.closes:
             return AFTER_HOURS
         if hours.square_off <= now and not self._reduces(order, book):
@@ -360,10 +377,10 @@ class BrokerService:
 
     def _reduces(self, order: Order, book: Book) -> bool:
         """Whether an order only makes the position of its product smaller."""
-        position = book.position(order.product)
+        position, left = book.position(order.product), order.quantity - order.filled_quantity
         if order.action == "BUY":
-            return order.quantity <= -position.quantity - position.resting_buys
-        return order.quantity <= position.quantity - position.resting_sells
+            return left <= -position.quantity - position.resting_buys
+        return left <= position.quantity - position.resting_sells
 
     def _out_of_band(self, order: Order, book: Book) -> Refusal | None:
         """Limit and trigger against the day's price band, or, of an option, against how far its
@@ -443,14 +460,16 @@ class BrokerService:
             change.trigger_price or order.trigger_price,
         )  # fmt: skip
         trial.triggered_ts = order.triggered_ts
-        refusal = self._refusal(trial, book)
-        if refusal is not None or not self._live or order.parent:
-            return refusal
+        trial.filled_quantity = order.filled_quantity
+        if not self._margined or order.parent:
+            return self._refusal(trial, book)
+        # It takes its own place among what rests: asked for as if it were not there.
         position, portfolio = book.position(order.product), self.portfolio
-        left = trial.quantity - order.filled_quantity
         held, resting = order.reserved, order.quantity - order.filled_quantity
         portfolio.release(order, position, resting)
-        refusal = self._unaffordable(trial, book, left)
+        refusal = self._refusal(trial, book)
+        if refusal is None and self._live:
+            refusal = self._unaffordable(trial, book, trial.quantity - order.filled_quantity)
         portfolio.reserve(order, position, held)
         return refusal
 

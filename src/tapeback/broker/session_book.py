@@ -11,11 +11,12 @@ from tapeback.broker.rules import OPENALGO
 from tapeback.broker.service import BrokerService
 from tapeback.core.portfolio import Portfolio, PositionKey, book_execution
 from tapeback.market.calendar import calendar_of
+from tapeback.market.settlement import closing_value
 from tapeback.models.fill import Fill
 from tapeback.models.order import Order
 from tapeback.models.position import Position
 from tapeback.utils.clock import day_number, midnight
-from tapeback.utils.money import RUPEE, to_rupees
+from tapeback.utils.money import RUPEE, to_rupees, to_units
 
 _Look = tuple[str, int, int, int]
 
@@ -31,7 +32,9 @@ class SessionBook:
     def __init__(self, service: BrokerService) -> None:
         self._service = service
         self._simulator = service.simulator
+        self._units = service.bot_units
         self._sandbox = service.rules.fidelity == "sandbox"
+        self._live = service.rules.fidelity == "live"
         self._day = -1
         self._orders: dict[str, Order] = {}
         self._rows: dict[str, Reply] = {}
@@ -71,7 +74,9 @@ class SessionBook:
         for at in range(len(self._trades), len(self._fills)):
             fill = self._fills[at]
             order = orders[fill.order_id]
-            self._trades.append(replies.trade_row(fill, order, first + at + 1, self._sandbox))
+            quantity = self._units.quantity(fill.symbol, fill.exchange, fill.quantity)
+            row = replies.trade_row(fill, order, quantity, first + at + 1, self._sandbox)
+            self._trades.append(row)
         return [row.copy() for row in reversed(self._trades)]
 
     def positions(self) -> list[tuple[Position, float]]:
@@ -101,6 +106,49 @@ class SessionBook:
         self._read_fills()
         before = self._before.position(*_key(position)).realised
         return to_rupees(position.realised - before)
+
+    def account(self) -> dict[str, float]:
+        """Rupees before charges: what is `available` and `used`, the profit `today` and what is
+        `unrealised` of the position book's rows, and all that was `realised`.
+
+        A future's daily settlement has paid out its profit up to the day before. Shares that are
+        holdings are paid for: they use no money.
+        """
+        portfolio = self._service.portfolio
+        positions = portfolio.positions.values()
+        available, used = portfolio.available_units, portfolio.blocked_units + portfolio.held_back
+        if not portfolio.margined:
+            available = portfolio.cash_units + sum(position.cost for position in positions)
+        today = unrealised = 0.0
+        for position, taken in self.positions():
+            settled = position.settled
+            today += taken - to_rupees(self._paid_out(position) - settled)
+            unrealised += position.unrealised_pnl - to_rupees(settled)
+        return {
+            "available": to_rupees(available),
+            "used": to_rupees(used - sum(map(_margin_of_holdings, positions))),
+            "today": today,
+            "unrealised": unrealised,
+            "realised": sum(position.realised_pnl for position in positions),
+        }
+
+    def _paid_out(self, position: Position) -> int:
+        """What daily settlement had paid out of a position when the day began, money units: of a
+        future that was traded since, worked out anew from the settlement price of that day."""
+        key = _key(position)
+        before = self._before.position(*key)
+        book = self._simulator.books[position.symbol, position.exchange]
+        traded = any((fill.symbol, fill.exchange, fill.product) == key for fill in self._fills)
+        settles = position.product == "NRML" and book.instrument.kind in ("future", "index")
+        if not (before.quantity and traded and settles and self._live):
+            return position.settled
+        candles = book.candles
+        end = int(candles.starts.searchsorted(book.session_opens))
+        firsts = candles.session_firsts
+        session = candles[int(firsts[firsts.searchsorted(end) - 1]) : end]
+        hours = self._service.rulebook.hours(book.instrument, int(session.days[0]))
+        price = closing_value(session, hours.closes).value
+        return before.quantity * to_units(price) - before.cost
 
     # Keeping up ----------------------------------------------------------------------------
 
@@ -164,7 +212,7 @@ class SessionBook:
         if self._sandbox and order.pricetype == "MARKET":
             price = self._price_when_placed(order)
         timestamp = replies.order_time(order.placed_ts, self._sandbox)
-        return replies.order_row(order, price, timestamp)
+        return replies.order_row(self._units.order(order), price, timestamp)
 
     def _price_when_placed(self, order: Order) -> float:
         """The last traded price that the analyzer notes as the price of a MARKET order."""
@@ -198,6 +246,15 @@ class SessionBook:
 
 def _signed(fill: Fill) -> int:
     return fill.quantity if fill.side == "BUY" else -fill.quantity
+
+
+def _margin_of_holdings(position: Position) -> int:
+    """What of a position's margin is of shares that stand among the holdings, money units."""
+    if not position.overnight:
+        return 0
+    if position.day_quantity <= 0:
+        return position.margin
+    return position.margin * position.overnight_cost // position.cost
 
 
 def _key(position: Position) -> PositionKey:

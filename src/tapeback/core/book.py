@@ -16,7 +16,7 @@ from tapeback.core.rules import ExecutionRules
 from tapeback.market import timeframes
 from tapeback.market.candles import Candles
 from tapeback.market.price_bands import locked
-from tapeback.market.rulebook import Charge, Rulebook, SessionTerms
+from tapeback.market.rulebook import Charge, Rulebook, SessionHours, SessionTerms
 from tapeback.market.settlement import Holding
 from tapeback.models.candle import Candle
 from tapeback.models.instrument import Instrument
@@ -65,6 +65,7 @@ class Book:
         "barred",
         "candle",
         "candles",
+        "carried",
         "ceiling",
         "charges",
         "end",
@@ -150,6 +151,7 @@ class Book:
         self.volume_left = inf
         self.session_opens = 0
         self.squaring = False
+        self.carried = False
         self.intraday = timeframes.is_intraday(candles.timeframe)
         self.start_shift = 0
         self.leader: Book | None = None
@@ -305,6 +307,23 @@ class Book:
         if self.positions:
             self.take_terms()
 
+    def hours_on(self, day: int) -> SessionHours:
+        """When the instrument trades on an Indian day number: on one without a bar so far too."""
+        hours = self.hours
+        return hours if hours.day == day else self.rulebook.hours(self.instrument, day)
+
+    def carry(self, carried: bool) -> None:
+        """Let what MIS holds overnight block the margin of the product that it has become."""
+        self.carried = carried
+        self.take_terms()
+
+    def rebase(self, close: float) -> None:
+        """Let the session's band lie around another price than the last close; 0.0 for none."""
+        self.last_close = close
+        self.has_terms = False
+        if self.positions:
+            self.take_terms()
+
     @property
     def terms(self) -> SessionTerms:
         """What holds for the instrument today. It is worked out when it is first asked for: on
@@ -343,6 +362,8 @@ class Book:
         instrument, product, day = self.instrument, position.product, self.hours.day
         self.charges[product] = self.rulebook.rates(instrument, product, day).cost
         if self.portfolio.margined:
+            if product == "MIS" and self.carried:
+                product = "NRML" if instrument.derivative else "CNC"
             terms = self.rulebook.margin_terms(instrument, product, day)
             self.portfolio.adopt(position, terms, instrument, self._spot)
 
@@ -369,14 +390,14 @@ class Book:
         self.walked = True
         self.hit_low = self.hit_high = False
         self.volume_left = UNKNOWN
-        self.locked = self._locked_side(candle.low) if candle.high == candle.low else ""
+        self.locked = self.locked_side(candle) if candle.high == candle.low else ""
 
-    def _locked_side(self, price: float) -> str:
+    def locked_side(self, candle: Candle) -> str:
         """Which side finds nobody to trade with in a bar of one price: buyers at the upper band,
         sellers at the lower (S7)."""
-        if self.floor < price < self.ceiling:
+        if candle.high != candle.low or self.floor < candle.low < self.ceiling:
             return ""
-        side = locked(price, price, self.terms.band, self.last_close)
+        side = locked(candle.high, candle.low, self.terms.band, self.last_close)
         return "" if side is None else "BUY" if side == "upper" else "SELL"
 
     def choose_path(self, mode: str) -> None:

@@ -45,16 +45,17 @@ class Clearing:
     def end_session(self) -> None:
         """End the session whose last bar closed `now`."""
         simulator = self._simulator
-        if not self._exchange_rules or not self._portfolio.positions:
+        if not self._portfolio.positions:
+            return
+        if not self._exchange_rules:
+            self._restart_brokerage()
             return
         for book in simulator.books.values():
             if book.squaring:
                 self._square_off_late(book)
         products = _LIVE_DAY_PRODUCTS if self._live else _SANDBOX_DAY_PRODUCTS
         simulator.expire_day_orders(products)
-        # Brokerage is an order's and a day's: what is left of one pays anew tomorrow.
-        for order in simulator.working():
-            order.turnover = 0
+        self._restart_brokerage()
         day = day_number(simulator.now - 1)
         self.expire_contracts()
         self.close_accounts()
@@ -65,6 +66,12 @@ class Clearing:
         for book, position in self._held("CNC"):
             self._into_holdings(book, position, day)
         self._portfolio.settle_sales()
+        simulator.note_shortfall(day)
+
+    def _restart_brokerage(self) -> None:
+        """Brokerage is an order's and a day's: what is left of one pays anew tomorrow."""
+        for order in self._simulator.working():
+            order.turnover = 0
 
     def expire_contracts(self, *, over: bool = True) -> None:
         """Settle contracts whose last session this is; where it may not be `over`, as at the end
@@ -75,7 +82,9 @@ class Clearing:
         day = day_number(now - 1)
         for book in self._simulator.books.values():
             expiry = book.instrument.expiry
-            if expiry is not None and expiry <= day and (over or now >= book.hours.closes):
+            if expiry is None or expiry > day or not book.positions:
+                continue
+            if over or expiry < day or now >= book.hours_on(day).closes:
                 self._expiring.settle(book, day)
 
     def close_accounts(self) -> None:
@@ -96,6 +105,7 @@ class Clearing:
         if book.squaring:
             symbol = book.instrument.symbol
             self.carried.append((self._simulator.now, symbol))
+            book.carry(True)
             broker = book.terms.broker
             if broker is not None and broker.penalty:
                 note = f"MIS of {symbol} could not be squared off in its locked band"
@@ -109,7 +119,8 @@ class Clearing:
         ledger, schedule = self._simulator.ledger, self._rulebook.schedule
         first, self._noted = self._noted, len(ledger)
         whole_note = schedule.rounding == "contract-note"
-        if not whole_note and not any(True for _ in self._held("CNC")):
+        books = self._simulator.books.values()
+        if not whole_note and not any("CNC" in book.positions for book in books):
             return
         executions: list[Execution] = []
         posted: dict[tuple[str, str], int] = {}
@@ -138,6 +149,7 @@ class Clearing:
         self, day: int, executions: Iterable[Execution], posted: dict[tuple[str, str], int]
     ) -> None:
         note = contract_note(day, executions, self._rulebook.schedule)
+        delivered = dict(note.dp)
         for line in note.lines:
             book = self._simulator.books[line.symbol, line.exchange]
             more = line.charges.total - posted[line.symbol, line.exchange]
@@ -146,9 +158,9 @@ class Clearing:
                 if line.same_day:
                     text += f": {line.same_day} bought and sold the same day are intraday"
                 self._simulator.post(book, "charges adjustment", -more, text)
-            if line.symbol in note.dp and line.sold > line.bought:
+            if line.symbol in delivered and line.sold > line.bought:
                 text = f"DP charge on {line.sold - line.bought} {line.symbol} delivered"
-                self._simulator.post(book, "DP charge", -note.dp[line.symbol], text)
+                self._simulator.post(book, "DP charge", -delivered.pop(line.symbol), text)
 
     # Settlement ----------------------------------------------------------------------------
 

@@ -8,13 +8,14 @@ import numpy as np
 from tapeback.core.book import Book, Change
 from tapeback.core.order_simulator import OrderSimulator
 from tapeback.market import timeframes
-from tapeback.market.corporate_actions import Entitlement, ExDay
+from tapeback.market.corporate_actions import AdjustedOrder, Entitlement, ExDay
 from tapeback.market.price_jumps import examine, gaps_of
 from tapeback.market.rulebook import Rulebook
 from tapeback.market.settlement import Lot
+from tapeback.models.order import Order
 from tapeback.models.position import Position
-from tapeback.utils.clock import DAY_NS, day_number
-from tapeback.utils.money import to_units
+from tapeback.utils.clock import DAY_NS, day_number, midnight
+from tapeback.utils.money import RUPEE, to_units
 
 RULE = "action"
 
@@ -26,6 +27,7 @@ class CorporateActions:
         self._simulator = simulator
         self._rulebook = rulebook
         self._due: dict[Book, list[ExDay]] = {}
+        self._factors: dict[Book, list[tuple[int, float]]] = {}
         for book in simulator.books.values():
             candles, instrument = book.candles, book.instrument
             known = rulebook.actions.of(instrument.symbol, instrument.exchange)
@@ -34,6 +36,16 @@ class CorporateActions:
             if timeframes.duration(candles.timeframe) <= DAY_NS:
                 days = examine(gaps_of(candles), known).to_apply()
                 self._due[book] = list(days)
+                self._factors[book] = [
+                    (midnight(day.day), float(day.share_factor))
+                    for day in days
+                    if day.share_factor != 1
+                ]
+
+    def share_factors(self, book: Book) -> list[tuple[int, float]]:
+        """From when on (ns UTC) one share of before is how many, at each split and bonus that the
+        prices move with."""
+        return self._factors.get(book, [])
 
     def begin_session(self, book: Book, ts: int) -> None:
         """Apply what has become due for a share by the session whose first bar begins at `ts`."""
@@ -43,9 +55,10 @@ class CorporateActions:
             ex_day = due.pop(0)
             if book.candle is not None:
                 self._rulebook.note(ex_day.rows)
-                before, self._simulator.now = self._simulator.now, ts
                 self._apply(book, ex_day, ts)
-                self._simulator.now = before
+                # The day's band lies around what the last close is worth after the action.
+                base = ex_day.ex_price(to_units(book.last_close), with_dividend=False)
+                book.rebase(0.0 if base is None else float(base) / RUPEE)
 
     def _apply(self, book: Book, ex_day: ExDay, ts: int) -> None:
         close = to_units(book.last_close)
@@ -59,21 +72,28 @@ class CorporateActions:
                 self._rulebook.note(due.rows)
                 self._book(book, position, ex_day, due)
         for order in self._simulator.working():
-            if self._simulator.book_of(order) is not book:
-                continue
-            left = order.quantity - order.filled_quantity
-            adjusted = ex_day.apply_to_order(
-                left, order.price, order.trigger_price, close=close, tick=book.tick
-            )
-            self._rulebook.note((adjusted.row,))
-            if not adjusted.quantity:
-                self._simulator.cancel(book, order, "a corporate action ended the order.")
-            elif (adjusted.quantity, adjusted.price) != (left, order.price) or (
-                adjusted.trigger_price != order.trigger_price
-            ):
-                quantity = order.filled_quantity + adjusted.quantity
-                change = Change(quantity, adjusted.price, adjusted.trigger_price)
-                self._simulator.modify(book, order, change)
+            if self._simulator.book_of(order) is book:
+                self._adjust(book, order, ex_day, close)
+
+    def _adjust(self, book: Book, order: Order, ex_day: ExDay, close: int) -> None:
+        """Let an order that rests over the ex-date keep its meaning."""
+
+        def adjusted(price: float, trigger_price: float) -> AdjustedOrder:
+            return ex_day.apply_to_order(left, price, trigger_price, close=close, tick=book.tick)
+
+        left = order.quantity - order.filled_quantity
+        now = adjusted(order.price, order.trigger_price)
+        self._rulebook.note((now.row,))
+        if not now.quantity:
+            self._simulator.cancel(book, order, "a corporate action ended the order.")
+            return
+        exits = adjusted(order.target, order.stop_loss)
+        order.target, order.stop_loss = exits.price, exits.trigger_price
+        order.protection = adjusted(order.protection, 0.0).price
+        if (now.quantity, now.price, now.trigger_price) != (left, order.price, order.trigger_price):
+            quantity = order.filled_quantity + now.quantity
+            change = Change(quantity, now.price, now.trigger_price)
+            self._simulator.modify(book, order, change)
 
     def _book(self, book: Book, position: Position, ex_day: ExDay, due: Entitlement) -> None:
         """Let a position become what it is entitled to."""

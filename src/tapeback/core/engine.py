@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from heapq import heappop, heappush
 from itertools import islice
 from math import inf
@@ -352,7 +352,7 @@ class BacktestEngine:
                 continue
             elif book.start < ts < book.end:
                 heappush(cuts, (book.end, number, True, book))
-            elif book.end == ts and book.start < book.hours.square_off:
+            elif book.start < book.hours.square_off < book.end:
                 simulator.square_off(book)
             else:
                 book.squaring, book.gate_low = True, inf
@@ -361,8 +361,14 @@ class BacktestEngine:
 
     def _begin_session(self, book: Book, ts: int) -> None:
         """Let an instrument take up the rules of the day whose first bar begins at `ts`."""
+        simulator, blocked = self.simulator, self.portfolio.blocked_units
+        simulator.now = ts
         book.new_session(ts)
         self._corporate.begin_session(book, ts)
+        if self.portfolio.blocked_units != blocked:
+            simulator.note_margin()
+        if simulator.events:
+            simulator.deliver()
 
     def _end_session(self) -> None:
         """What broker and exchange do once the session is over that ended `now`."""
@@ -446,7 +452,13 @@ class BacktestEngine:
         played = [self.series[k] for k in self._finest]
         marks = [candles[: self._closed(candles)] for candles in played]
         postings = self.simulator.ledger.postings
-        return equity_columns(self.portfolio.initial, marks, fills, postings)
+        columns = equity_columns(self.portfolio.initial, marks, fills, postings)
+        first = self.series[self._finest[0]]
+        book = self.simulator.books[first.symbol, first.exchange]
+        benchmark = columns.benchmark
+        for since, factor in self._corporate.share_factors(book):
+            benchmark = np.where(columns.ends > since, benchmark * factor, benchmark)
+        return replace(columns, benchmark=benchmark)
 
     def _report(self) -> None:
         """Tell how far the run is, and end it if that was asked for."""

@@ -22,7 +22,8 @@ class EquityColumns:
     """Columns of equal length, one row for each instant at which a bar closed.
 
     `ends` int64 ns UTC; `equity` float64 rupees, the fills of that bar included; `invested`
-    whether any position was open at that close; `benchmark` the last close of the first symbol.
+    whether any position was open at that close; `benchmark` the last close of the first symbol,
+    of as many shares as one at the start has become.
     """
 
     ends: Ints

@@ -64,19 +64,31 @@ class Expiring:
     def _closing_value(self, book: Book, last: float) -> float:
         """Settlement price of what the contract is written on; where the run does not have it, of
         the contract itself, or what an option's last price says of it."""
-        source = book.leader
-        if source is None or source.instrument.kind == "option":
-            source = book
-        candles = source.session_candles(self._simulator.now)
+        source = self._written_on(book)
         if source is book and book.instrument.kind == "option":
+            # The least price that there is says that nobody thinks it worth anything.
+            worth = last if last > book.tick else 0.0
             strike = book.instrument.strike
-            return strike + last if book.instrument.option_type == "CE" else strike - last
+            return strike + worth if book.instrument.option_type == "CE" else strike - worth
+        candles = source.session_candles(self._simulator.now)
         if not len(candles):
             return self._simulator.last_price(source)
         auction = source.hours.closes > source.hours.continuous_ends
         value = closing_value(candles, source.hours.closes, auction=auction)
         self._rulebook.note((value.row,))
         return value.value
+
+    def _written_on(self, book: Book) -> Book:
+        """The book whose price settles a contract: of the index or the share, or of the future
+        that a commodity option becomes or that expires with an option; else its own."""
+        leader, own = book.leader, book.instrument
+        if leader is not None and leader.instrument.kind in ("index", "equity"):
+            return leader
+        future = self._future_of(book) if own.kind == "option" else None
+        if future is None:
+            return book
+        commodity = segment_of(own, "NRML") == "COM_OPT"
+        return future if commodity or future.instrument.expiry == own.expiry else book
 
     def _future_of(self, book: Book) -> Book | None:
         """The future that a commodity option turns into."""

@@ -12,7 +12,7 @@ from tapeback.core.ledger import Ledger, OrderLog, Parts
 from tapeback.core.portfolio import Portfolio
 from tapeback.core.ports import Listener
 from tapeback.core.rules import ExecutionRules
-from tapeback.market.settlement import cash_rules
+from tapeback.market.settlement import SANDBOX_CASH, cash_rules
 from tapeback.models.order import Order
 from tapeback.models.position import Position
 from tapeback.utils.clock import DAY_NS, day_number, midnight, to_ist
@@ -48,6 +48,7 @@ class Matching(ABC):
         self.changes = 0
         self.shortfalls: dict[int, int] = {}
         self._margined = portfolio.margined
+        self._live = rules.fidelity == "live"
         self._placed = self.orders.rows
         self._add_margin_ts = self.margin_ts.append
         self._add_margin = self.margin_units.append
@@ -286,7 +287,7 @@ class Matching(ABC):
             self._add_margin_ts(now)
             self._add_margin(portfolio.blocked_units)
             if portfolio.available_units < 0:
-                self._note_shortfall(portfolio.available_units)
+                self.note_shortfall(day_number(now))
         filled = order.filled_quantity
         total = filled + quantity
         book.net += signed
@@ -322,7 +323,7 @@ class Matching(ABC):
     def _hold_back(self, book: Book, position: Position, quantity: int, value: int) -> None:
         """Keep from new orders what a sale of shares has not made usable yet, before it is booked:
         of shares bought today, of settled holdings and of unsettled ones, in this order."""
-        rules = cash_rules(book.hours.day)
+        rules = cash_rules(book.hours.day) if self._live else SANDBOX_CASH
         today = min(quantity, max(position.day_quantity, 0))
         held = 0
         if today:
@@ -339,9 +340,11 @@ class Matching(ABC):
         if held:
             self.portfolio.hold_back(held)
 
-    def _note_shortfall(self, available: int) -> None:
-        day = day_number(self.now)
-        self.shortfalls[day] = min(self.shortfalls.get(day, 0), available)
+    def note_shortfall(self, day: int) -> None:
+        """Remember the worst that the account was short of on an Indian day number, if it is."""
+        available = self.portfolio.available_units
+        if available < 0:
+            self.shortfalls[day] = min(self.shortfalls.get(day, 0), available)
 
     # Linked orders -------------------------------------------------------------------------
 

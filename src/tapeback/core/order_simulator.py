@@ -16,6 +16,7 @@ from tapeback.core.walking import Walking
 from tapeback.models.order import Order
 from tapeback.models.position import Position
 from tapeback.models.posting import Posting
+from tapeback.utils.clock import day_number
 
 
 class OrderSimulator(Walking):
@@ -112,8 +113,10 @@ class OrderSimulator(Walking):
         position = book.positions.get("MIS")
         if position is None or not position.quantity:
             return
+        if not self.walking and book.candle is not None:
+            book.locked = book.locked_side(book.candle)
         if book.locked == ("SELL" if position.quantity > 0 else "BUY"):
-            book.squaring = True
+            book.squaring, book.gate_low = True, inf
             return
         order = self.closing_order(position, "AUTO_SQUARE_OFF")
         if self.walking:
@@ -121,6 +124,8 @@ class OrderSimulator(Walking):
         else:
             self.fill_at_last_close(book, order, "S3 coarse")
         self.squared_off += 1
+        if book.carried:
+            book.carry(False)
         broker = book.terms.broker
         if broker is not None and broker.penalty:
             note = f"MIS of {position.symbol} was squared off by the broker"
@@ -159,8 +164,8 @@ class OrderSimulator(Walking):
         book.net += signed
 
     def post(self, book: Book, kind: str, units: int, note: str, *, charge: bool = True) -> None:
-        """Book money that no execution moves, on the day whose session ended `now`."""
-        ts, instrument = self.now - MILLISECOND_NS, book.instrument
+        """Book money that no execution moves; between two bars, as what the last one ended with."""
+        ts, instrument = self.now if self.walking else self.now - MILLISECOND_NS, book.instrument
         self.portfolio.post(units)
         self.ledger.postings.append(
             Posting(ts, kind, units, instrument.symbol, instrument.exchange, note, charge)
@@ -188,14 +193,16 @@ class OrderSimulator(Walking):
         return order
 
     def expire_day_orders(self, products: tuple[str, ...]) -> None:
-        """End what rested through the session that ended `now`. What was sent at its last close is
-        an after-market order and stays (S3, T4); so do the exits of what may be held overnight,
-        which brokers keep as two-leg GTTs (S6)."""
+        """End what rested through the day whose last session ended `now`. What was sent at the last
+        close of its own session, or later, is an after-market order and stays (S3, T4); so do the
+        exits of what may be held overnight, which brokers keep as two-leg GTTs (S6)."""
+        day = day_number(self.now - 1)
         for order in self.working():
-            if order.parent and order.product != "MIS":
+            if order.product not in products or (order.parent and order.product != "MIS"):
                 continue
-            if order.seq and order.placed_ts < self.now and order.product in products:
-                self.cancel(self.book_of(order), order, "DAY order: the session ended.")
+            book = self.book_of(order)
+            if order.seq and order.placed_ts < min(self.now, book.hours_on(day).closes):
+                self.cancel(book, order, "DAY order: the session ended.")
         for book in self.books.values():
             book.set_gates()
 

@@ -137,6 +137,6 @@ def _trade(number: int, match: _Match) -> Trade:
     return Trade(
         f"T{number:06d}", order.symbol, order.exchange, order.product, lot.ts, match.ts,
         match.entry_value / whole, match.exit_value / whole, match.quantity,
-        "BUY" if lot.long else "SELL", pnl / RUPEE, 100.0 * pnl / match.entry_value,
+        "BUY" if lot.long else "SELL", pnl / RUPEE, 100.0 * pnl / match.entry_value if match.entry_value else 0.0,
         match.fees / RUPEE, lot.order.orderid, order.orderid,
     )  # fmt: skip

@@ -55,12 +55,14 @@ def read_actions(path: str | Path) -> tuple[Action, ...]:
 def _action(row: UserRow) -> Action:
     """The action of a row; only of use while the row is sound."""
     kind: ActionKind = row.read("kind", _kind, KINDS[0])
-    new, held = _ratio(row, kind)
-    cash = _cash(row, kind)
+    (new, held), cash = (1, 1), None
+    if row.text("kind").lower() == kind:
+        new, held = _ratio(row, kind)
+        cash = _cash(row, kind)
+        for column in OPTIONAL:
+            if row.text(column) and kind != "demerger":
+                row.fault(column, f"has no place in a {kind}, only in a demerger")
     parent_share = row.read("parent_share", _part, None)
-    for column in OPTIONAL:
-        if row.text(column) and kind != "demerger":
-            row.fault(column, f"has no place in a {kind}, only in a demerger")
     return Action(
         symbol=row.read("symbol", _symbol, ""),
         exchange=row.read("exchange", _exchange, ""),

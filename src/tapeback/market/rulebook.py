@@ -7,7 +7,7 @@ the tables that was relied on is noted, so that a run can name those of low conf
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from math import inf
 from typing import Literal
 
@@ -24,7 +24,7 @@ from tapeback.market.dated import Row
 from tapeback.market.instruments import instrument_of
 from tapeback.market.lots import Lot, LotPolicy
 from tapeback.market.margin import MarginModel, MarginPolicy, MarginTerms
-from tapeback.market.master import MasterContract
+from tapeback.market.master import Listing, MasterContract
 from tapeback.market.price_bands import LimitProtection, PriceBand
 from tapeback.market.rates import Rates
 from tapeback.market.schedule import Session
@@ -59,13 +59,14 @@ class SessionTerms(msgspec.Struct, frozen=True):
     """What holds for orders in one instrument on one trading day.
 
     Quantities are units, prices rupees: an order may be of `lot.shown` times n up to
-    `largest_order` (0: no limit), within the `band`. A bar of one price short of `lower_lock` and
-    `upper_lock` is not one of a locked band. `broker` says what becomes of MARKET and SL-M orders,
-    None where no broker stands between.
+    `largest_order` (the whole lots of `freeze_quantity`; 0: no limit), within the `band`. A bar of
+    one price short of `lower_lock` and `upper_lock` is not one of a locked band. `broker` says what
+    becomes of MARKET and SL-M orders, None where no broker stands between.
     """
 
     lot: Lot = Lot(1, 1)
     tick_size: float = 0.05
+    freeze_quantity: int = 0
     largest_order: int = 0
     band: PriceBand | None = None
     lower_lock: float = 0.0
@@ -79,7 +80,8 @@ class Rulebook:
     """The rules of one run.
 
     With `fidelity` `none` there are sessions and charges only. `policy` overrides how strictly
-    margin is asked for (None: by kind of instrument).
+    margin is asked for (None: by kind of instrument). `files` are the digests of the user's own
+    tables, by the setting that names them.
     """
 
     def __init__(
@@ -94,8 +96,10 @@ class Rulebook:
         master: MasterContract | None = None,
         bans: BanList | None = None,
         actions: ActionBook | None = None,
+        files: Mapping[str, str] | None = None,
     ) -> None:
         self.schedule = schedule
+        self.files = dict(files or {})
         self.fidelity = fidelity
         self.broker = broker or broker_of("sandbox" if fidelity == "sandbox" else "zerodha")
         self.margin = margin or MarginModel("live" if fidelity == "live" else "sandbox")
@@ -114,6 +118,15 @@ class Rulebook:
         """The instrument of an OpenAlgo symbol; a master contract that lists it wins."""
         listed = self._master.instrument(symbol, exchange) if self._master is not None else None
         return listed or instrument_of(symbol, exchange)
+
+    def listing(self, symbol: str, exchange: str) -> Listing | None:
+        """The master contract's row of a symbol; None where there is none."""
+        return self._master.listing(symbol, exchange) if self._master is not None else None
+
+    @property
+    def recounts(self) -> bool:
+        """Whether a bot may count other quantities than its contracts have (`Lot`)."""
+        return self.lots.mode == "scale" or self._master is not None
 
     def hours(self, instrument: Instrument, day: int) -> SessionHours:
         """When an instrument trades on an Indian day number."""
@@ -142,8 +155,9 @@ class Rulebook:
         contract = terms_of(instrument, day, close, underlying_close=underlying, derivatives=shares)
         self.note(contract.rows)
         lot = self._lot(instrument, day, contract.multiplier)
+        freeze = int(contract.freeze_quantity * contract.multiplier)
         if self.fidelity == "sandbox":
-            return SessionTerms(lot, contract.tick_size)
+            return SessionTerms(lot, contract.tick_size, freeze)
         if shares:
             self.note((underlyings_row(),))
         locks = _locks(instrument, contract.band, close)
@@ -154,7 +168,8 @@ class Rulebook:
         return SessionTerms(
             lot,
             contract.tick_size,
-            whole_lots(contract.freeze_quantity, lot.traded),
+            freeze,
+            whole_lots(freeze, lot.traded),
             contract.band,
             *locks,
             self._bans.applies(instrument, day),

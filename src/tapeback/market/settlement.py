@@ -55,6 +55,13 @@ class CashRules(msgspec.Struct, frozen=True):
         return max(highest, auction_close + auction_close * self.close_out_ppm // PPM)
 
 
+# OpenAlgo's sandbox credits what holdings were sold for when the date is over, and takes profits of
+# the day at once.
+SANDBOX_CASH = CashRules(
+    cycle=1, holding_ppm=0, unsettled_ppm=0, profit_ppm=PPM, close_out_ppm=0, rows=()
+)
+
+
 @cache
 def cash_rules(day: int) -> CashRules:
     """The rules for shares traded on an Indian day number."""

@@ -186,6 +186,7 @@ def manifest_of(
             "plan": rulebook.schedule.plan.name,
             "rounding": rulebook.schedule.rounding,
             "tables": tables_digest(),
+            "files": rulebook.files,
         },
         "data": data,
         "synthetic": any(candles.origin.synthetic for candles in series),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -78,6 +79,7 @@ def rulebook_of(config: AppConfig, root: Path | None = None) -> Rulebook:
         master=contract,
         bans=read_bans(bans) if bans is not None else None,
         actions=actions_of(config, root),
+        files=_digests(config, root),
     )
 
 
@@ -105,6 +107,21 @@ def charge_schedule(config: AppConfig, default: PlanSpec) -> ChargeSchedule:
         delivery_stt_pct=backtest.delivery_tax_pct,
         intraday_stt_pct=backtest.intraday_tax_pct,
     )
+
+
+def _digests(config: AppConfig, root: Path | None) -> dict[str, str]:
+    """SHA-256 of the user's own tables, by the setting that names each."""
+    named = {
+        "master_contract": config.data.master_contract,
+        "corporate_actions": config.data.corporate_actions,
+        "ban_list": config.data.ban_list,
+    }
+    files = {setting: _file(name, root) for setting, name in named.items()}
+    return {
+        setting: sha256(file.read_bytes()).hexdigest()
+        for setting, file in files.items()
+        if file is not None
+    }
 
 
 def _file(name: str | None, root: Path | None) -> Path | None:

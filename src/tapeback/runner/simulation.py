@@ -17,6 +17,7 @@ from typing import Any
 from tapeback.broker.service import BrokerService
 from tapeback.core.engine import BacktestEngine
 from tapeback.core.portfolio import Portfolio
+from tapeback.core.ports import Listener
 from tapeback.data.sources import load_series, refuse_mended
 from tapeback.errors import DataError, StrategyFailedError, StrategyLoadError
 from tapeback.market.candles import Candles
@@ -167,9 +168,8 @@ def simulate(
     engine = BacktestEngine(series, rules, portfolio, rulebook, progress=progress)
     service = BrokerService(engine)
     with open_strategy(source, service, params, trade_from=trade_from) as strategy:
-        listens = type(strategy).on_order_update is not BaseStrategy.on_order_update
         with _patient_garbage_collection():
-            record = engine.run(strategy, strategy.on_order_update if listens else None)
+            record = engine.run(strategy, _listener_of(strategy, service))
         name = strategy.name or type(strategy).__name__
         manifest = partial(manifest_of, config, series, rules, rulebook, name, code_of(strategy))
         result = result_of(record, engine, service, strategy, config, manifest)
@@ -190,6 +190,14 @@ def simulate(
             traceback=fault.traceback,
         )
     return result
+
+
+def _listener_of(strategy: BaseStrategy, service: BrokerService) -> Listener | None:
+    """What is told of orders: the strategy, in the quantities that it knows, if it listens."""
+    if type(strategy).on_order_update is BaseStrategy.on_order_update:
+        return None
+    listener = strategy.on_order_update
+    return service.bot_units.told(listener) if service.rulebook.recounts else listener
 
 
 @contextmanager

@@ -54,9 +54,9 @@ def tax_statement(
     Shares are matched from their fills, by day and then first in, first out, with the charges that
     the day's contract note left; of everything else the closed trades count.
     """
-    instruments = {
-        key: rulebook.instrument(*key) for key in {(fill.symbol, fill.exchange) for fill in fills}
-    }
+    traded = {(fill.symbol, fill.exchange) for fill in fills}
+    traded.update((posting.symbol, posting.exchange) for posting in postings)
+    instruments = {key: rulebook.instrument(*key) for key in traded}
     shares = _Shares(rulebook, instruments)
     for fill, lines in zip(fills, charges.fill_lines, strict=True):
         if instruments[fill.symbol, fill.exchange].kind == "equity":
@@ -70,13 +70,10 @@ def tax_statement(
     for posting in postings:
         if not posting.charge:
             if "dividend" in posting.kind:
-                dividends.append(
-                    Dividend(posting.symbol, day_number(posting.ts), max(posting.units, 0))
-                )
+                received = max(posting.units, 0)
+                dividends.append(Dividend(posting.symbol, day_number(posting.ts), received))
             else:
                 shares.untaxed += posting.units
-        elif (posting.symbol, posting.exchange) not in instruments:
-            shares.left_out -= posting.units
         elif instruments[posting.symbol, posting.exchange].kind == "equity":
             shares.charge(posting)
         else:
@@ -84,7 +81,7 @@ def tax_statement(
     highs = {symbol: to_units(price) for symbol, price in settings.highs_2018.items()}
     matched = match_shares(shares.executions, shares.splits, highs)
     calculator = TaxCalculator(_settings(settings))
-    statement = calculator.statement((*matched.closed, *derivatives.closed()), dividends)
+    statement = calculator.statement((*matched.closed, *derivatives.closed), dividends)
     more = _notes(shares.untaxed, shares.left_out + derivatives.left_out, shares.children)
     return msgspec.structs.replace(statement, notes=(*statement.notes, *more))
 
@@ -120,34 +117,29 @@ class _Derivatives:
     """Closed trades of all that is no share."""
 
     def __init__(self) -> None:
+        self.closed: list[ClosedTrade] = []
         self.left_out = 0
-        self._trades: list[ClosedTrade] = []
+        self._entered: dict[_DayKey, int] = {}
+        self._left: dict[_DayKey, int] = {}
 
     def add(self, trade: ClosedTrade) -> None:
-        self._trades.append(trade)
-
-    def closed(self) -> list[ClosedTrade]:
-        return self._trades
+        self._entered[trade.symbol, trade.exchange, trade.entry_day] = len(self.closed)
+        self._left[trade.symbol, trade.exchange, trade.exit_day] = len(self.closed)
+        self.closed.append(trade)
 
     def charge(self, posting: Posting) -> None:
         """Let the trade that ended, or else began, on the day of a posting pay it."""
-        day = day_number(posting.ts)
-        best, found = 0, -1
-        for at, trade in enumerate(self._trades):
-            if (trade.symbol, trade.exchange) == (posting.symbol, posting.exchange):
-                fit = 2 if trade.exit_day == day else int(trade.entry_day == day)
-                if fit and fit >= best:
-                    best, found = fit, at
-        if found < 0:
+        key = posting.symbol, posting.exchange, day_number(posting.ts)
+        at = self._left.get(key, self._entered.get(key))
+        if at is None:
             self.left_out -= posting.units
             return
-        trade = self._trades[found]
-        paid = -posting.units
-        self._trades[found] = (
-            msgspec.structs.replace(trade, stt=trade.stt + paid)
-            if posting.kind in _TRANSACTION_TAXES
-            else msgspec.structs.replace(trade, sell_charges=trade.sell_charges + paid)
-        )
+        trade, paid = self.closed[at], -posting.units
+        if posting.kind in _TRANSACTION_TAXES:
+            self.closed[at] = msgspec.structs.replace(trade, stt=trade.stt + paid)
+        else:
+            charges = trade.sell_charges + paid
+            self.closed[at] = msgspec.structs.replace(trade, sell_charges=charges)
 
 
 class _Shares:

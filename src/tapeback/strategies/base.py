@@ -38,7 +38,8 @@ class BaseStrategy:
 
     def on_order_update(self, order: Order) -> None:
         """Called when an order was filled (partly too), triggered, cancelled or rejected. Orders
-        sent here meet the rest of the bar's path. The order is live: read it, do not change it."""
+        sent here meet the rest of the bar's path. The order is live: read it, do not change it.
+        With `lots: scale` it is a copy that counts as the strategy does."""
 
     def on_end(self) -> None:
         """Called once, after the last bar."""
@@ -90,7 +91,8 @@ class BaseStrategy:
 
     def submit_order(self, order: Order) -> bool:
         """Send an order object; whether it was accepted. A missing exchange, product or price
-        type takes the run's defaults."""
+        type takes the run's defaults. With `lots: scale` it counts in units of the contract from
+        then on."""
         context = self.context
         order.exchange = order.exchange or context.exchange_of(order.symbol)
         order.product = order.product or context.product_of(order.symbol, order.exchange)
@@ -125,7 +127,8 @@ class BaseStrategy:
 
     def get_orders(self) -> list[Order]:
         """Open orders, oldest first."""
-        return self.context.open_orders()
+        context = self.context
+        return [context.bot_units.order(order) for order in context.open_orders()]
 
     # State ---------------------------------------------------------------------------------
 
