@@ -30,6 +30,7 @@ from strats.trading_bot import (
 
 GRID_TYPES = ("arithmetic", "geometric")
 START_MODES = ("wait_for_buy", "buy_at_market", "place_all")
+OPPOSITE = {"BUY": "SELL", "SELL": "BUY"}
 PRICES_KEPT = 1000
 PARAMETERS = (
     "symbol",
@@ -43,6 +44,8 @@ PARAMETERS = (
     "take_profit_pct",
     "auto_reset",
     "initial_position_strategy",
+    "last_entry",
+    "square_off",
 )
 
 SAVED = (
@@ -69,7 +72,9 @@ class GridTradingBot(OpenAlgoBot):
     buys first what all sell levels need, `place_all` offers everything at once and so goes short.
     When the price leaves the grid, `auto_reset` lays it anew around the price; without it the bot
     cancels its orders and stops. Shares are kept in both cases. DAY orders die overnight, so the
-    grid is laid anew on each date as well. `stop_loss_pct` and `take_profit_pct` are taken for
+    grid is laid anew on each date as well. In MIS only exits stay from `last_entry` on, and at
+    `square_off` the grid leaves the market for the day (`HH:MM`, by default 15:00 and 15:10 for
+    shares and their derivatives). `stop_loss_pct` and `take_profit_pct` are taken for
     compatibility: a grid never trades on them.
     """
 
@@ -91,6 +96,8 @@ class GridTradingBot(OpenAlgoBot):
         state_file: str = "grid_trading_state.json",
         initial_position_strategy: str = "wait_for_buy",
         product: str = "MIS",
+        last_entry: str | None = None,
+        square_off: str | None = None,
     ) -> None:
         if grid_levels < 1 or not 0 < grid_spacing_pct < 100 or order_amount <= 0:
             raise ValueError(
@@ -103,7 +110,9 @@ class GridTradingBot(OpenAlgoBot):
         ):
             if value not in choice:
                 raise ValueError(f"{name} must be one of {', '.join(choice)}; got {value!r}")
-        super().__init__(api_key, host, symbol, exchange, product, state_file)
+        super().__init__(
+            api_key, host, symbol, exchange, product, state_file, last_entry, square_off
+        )
         self.grid_levels = grid_levels
         self.grid_spacing_pct = grid_spacing_pct
         self.order_amount = order_amount
@@ -183,6 +192,8 @@ class GridTradingBot(OpenAlgoBot):
 
     def setup_grid(self, center_price: float | None = None) -> bool:
         """Lay the grid around `center_price`, or the last price; whether an order was placed."""
+        if self._is_past(self.last_entry):
+            return False
         center = center_price or self.get_current_price()
         if center is None or not self.cancel_all_orders():
             return False
@@ -298,14 +309,18 @@ class GridTradingBot(OpenAlgoBot):
         if not self.is_active:
             self.cancel_all_orders()
             return
-        now = self.now()
-        if self.grid_center_price is None or self.session_date != now.date().isoformat():
+        now, entries_over = self.now(), self._is_past(self.last_entry)
+        if self._is_past(self.square_off):
+            self._leave_for_the_day()
+        elif self.grid_center_price is None or self.session_date != now.date().isoformat():
             self._open_session(current_price)
         else:
             self.check_filled_orders()
+            if entries_over:
+                self._cancel_entries()
         self.last_price = current_price
         self.price_history.append((now, current_price))
-        if self.check_grid_bounds(current_price) != "within":
+        if not entries_over and self.check_grid_bounds(current_price) != "within":
             self.handle_breakout(current_price)
 
     def run_strategy(self, check_interval: float = 30) -> None:
@@ -329,10 +344,20 @@ class GridTradingBot(OpenAlgoBot):
     def _answer(self, order: dict[str, Any]) -> None:
         """Send what follows from an order that has ended."""
         cancelling = order.get("cancelling", False)
-        if order["filled"] and order["price"] and not cancelling:
+        too_late = self._enters(OPPOSITE[order["type"]]) and self._is_past(self.last_entry)
+        if order["filled"] and order["price"] and not cancelling and not too_late:
             self.place_opposite_order(order)
         if (order["filled"] or cancelling) and not self._sells_short:
             self.place_pending_sell_orders()
+
+    def _enters(self, action: str) -> bool:
+        """Whether orders of a side may open a position: buys do, and sells where it goes short."""
+        return action == "BUY" or self._sells_short
+
+    def _cancel_entries(self) -> None:
+        for order_id, order in list(self.pending_orders.items()):
+            if self._enters(order["type"]) and not order.get("cancelling"):
+                self.cancel_order(order_id)
 
     def _buy_first_shares(self) -> int:
         """Buy at market what the sell levels lack; they follow once the fill is confirmed."""

@@ -15,7 +15,7 @@ from typing import Any
 
 from openalgo import api
 
-from strats.trading_bot import FifoLots, TradingBot, is_market_open
+from strats.trading_bot import FifoLots, TradingBot, intraday_times, is_market_open
 
 IST = timezone(timedelta(hours=5, minutes=30), "IST")
 DEFAULT_TICK = 0.05
@@ -30,13 +30,23 @@ class OpenAlgoBot(TradingBot):
 
     `pending_orders` is {order id: {type, price, quantity, timestamp, filled, value}} with price 0
     for MARKET; `filled_orders` has one row a fill. `current_position` counts the bot's own shares.
-    Every reading of the clock goes through `now`.
+    Every reading of the clock goes through `now`. With the product MIS nothing is entered from
+    `last_entry` on, and what is held is closed at `square_off` (`HH:MM`; None: those of the
+    exchange); the other products know no such times.
     """
 
     STRATEGY = "Python"
 
-    def __init__(
-        self, api_key: str, host: str, symbol: str, exchange: str, product: str, state_file: str
+    def __init__(  # noqa: PLR0917
+        self,
+        api_key: str,
+        host: str,
+        symbol: str,
+        exchange: str,
+        product: str,
+        state_file: str,
+        last_entry: str | None = None,
+        square_off: str | None = None,
     ) -> None:
         self.client: Any = api(api_key=api_key, host=host)
         self.logger = logging.getLogger(type(self).__module__)
@@ -44,6 +54,7 @@ class OpenAlgoBot(TradingBot):
         self.exchange = exchange
         self.product = product
         self.state_file = state_file
+        self.last_entry, self.square_off = intraday_times(exchange, last_entry, square_off)
         self.pending_orders: dict[str, dict[str, Any]] = {}
         self.filled_orders: list[dict[str, Any]] = []
         self.current_position = 0
@@ -105,6 +116,22 @@ class OpenAlgoBot(TradingBot):
                 self.cancel_order(order_id)
         self._settle_rows(self._read_book() or [])
         return all(order.get("cancelling") for order in self.pending_orders.values())
+
+    def _is_past(self, time_of_day: str) -> bool:
+        """Whether `last_entry` or `square_off` has come; never for what may be held overnight."""
+        return self.product == "MIS" and f"{self.now():%H:%M}" >= time_of_day
+
+    def _leave_for_the_day(self) -> None:
+        """Cancel the open orders, then close what the account still holds of the position."""
+        if self.pending_orders:
+            self._settle_rows(self._read_book() or [])
+        if not self.cancel_all_orders() or self.pending_orders:
+            return
+        self._check_position()
+        position = self.current_position
+        if position:
+            self.logger.info("leaving the market for the day with %d", position)
+            self.place_market_order("SELL" if position > 0 else "BUY", abs(position))
 
     def _route(self) -> dict[str, str]:
         return {

@@ -39,6 +39,8 @@ PARAMETERS = (
     "atr_period",
     "atr_multiplier",
     "max_order_amount",
+    "last_entry",
+    "square_off",
 )
 
 
@@ -48,7 +50,9 @@ class SupertrendTradingBot(OpenAlgoBot):
     The trend comes from completed candles of `interval`, stop and target from the last price
     against the entry's average price. `max_order_amount` is rupees an entry; at least one share,
     or lot, is bought. A percentage of 0 switches that exit off. A trend that was left by stop loss
-    or take profit is not entered again; a refused entry is tried again on the next date.
+    or take profit is not entered again; a refused entry is tried again on the next date. In MIS it
+    enters nothing from `last_entry` on and sells at `square_off` (`HH:MM`, by default 15:00 and
+    15:10 for shares and their derivatives); a trend that goes on is entered again the next day.
     """
 
     STRATEGY = "Supertrend"
@@ -67,6 +71,8 @@ class SupertrendTradingBot(OpenAlgoBot):
         max_order_amount: float = 1000.0,
         product: str = "MIS",
         interval: str = "5m",
+        last_entry: str | None = None,
+        square_off: str | None = None,
     ) -> None:
         if atr_period < 1 or atr_multiplier <= 0 or max_order_amount <= 0:
             raise ValueError(
@@ -78,7 +84,9 @@ class SupertrendTradingBot(OpenAlgoBot):
                 "take_profit_pct and stop_loss_pct must not be negative; got "
                 f"{take_profit_pct}, {stop_loss_pct}"
             )
-        super().__init__(api_key, host, symbol, exchange, product, state_file)
+        super().__init__(
+            api_key, host, symbol, exchange, product, state_file, last_entry, square_off
+        )
         self.take_profit_pct = take_profit_pct
         self.stop_loss_pct = stop_loss_pct
         self.atr_period = atr_period
@@ -237,12 +245,19 @@ class SupertrendTradingBot(OpenAlgoBot):
         if direction == "down" and self.trend_used:
             self.trend_used = False
             self._changed = True
-        if direction is None or self.pending_orders:
+        if self.pending_orders:
             return
-        if self.current_position:
+        if self._is_past(self.square_off):
+            self._leave(current_price, "the day ends")
+        elif self.current_position and direction is not None:
             self._watch_position(current_price, direction)
-        elif direction == "up" and not self.trend_used and self.refused_on != today:
+        elif direction == "up" and self._may_enter(today):
             self._enter(current_price)
+
+    def _may_enter(self, today: str) -> bool:
+        """Whether an uptrend may be bought while the bot holds nothing."""
+        used = self.trend_used or self.refused_on == today
+        return not (used or self.current_position or self._is_past(self.last_entry))
 
     def _watch_position(self, price: float, direction: str) -> None:
         gain_pct = (price / self.entry_price - 1) * 100

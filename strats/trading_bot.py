@@ -23,6 +23,15 @@ SESSION_HOURS = {
     "MCX": (clock_time(9, 0), clock_time(23, 30)),
     "NCDEX": (clock_time(9, 0), clock_time(17, 0)),
 }
+# The last entry of a day and the end of what is held in MIS: before any broker squares it off, at
+# a fee. Brokers begin at 15:15, currencies at 16:30, commodities 40 minutes before their close.
+CASH_DAY = ("15:00", "15:10")
+INTRADAY = {
+    "CDS": ("16:15", "16:25"),
+    "BCD": ("16:15", "16:25"),
+    "MCX": ("22:35", "22:45"),
+    "NCDEX": ("16:05", "16:15"),
+}
 
 
 class TradingBot(ABC):
@@ -140,6 +149,31 @@ def risk_of(timeline: list[dict[str, Any]]) -> dict[str, Any]:
     }
 
 
+def intraday_times(
+    exchange: str, last_entry: str | None, square_off: str | None
+) -> tuple[str, str]:
+    """`HH:MM` (IST) of a day's last entry and of its exit; None is the time of the exchange.
+
+    Raises ValueError for another form and for an entry after the exit.
+    """
+    usual = INTRADAY.get(exchange, CASH_DAY)
+    times = []
+    for name, text, default in zip(
+        ("last_entry", "square_off"), (last_entry, square_off), usual, strict=True
+    ):
+        try:
+            moment = datetime.strptime(default if text is None else text, "%H:%M")
+        except (TypeError, ValueError):
+            raise ValueError(f"{name} must be a time such as '15:10'; got {text!r}") from None
+        times.append(f"{moment:%H:%M}")
+    entry, leave = times
+    if last_entry is None:
+        entry = min(entry, leave)
+    if entry > leave:
+        raise ValueError(f"last_entry {entry} must not lie after square_off {leave}")
+    return entry, leave
+
+
 def is_market_open(exchange: str, moment: datetime) -> bool:
     """Whether the exchange's regular session runs, Monday to Friday; holidays are not known."""
     opens, closes = SESSION_HOURS.get(exchange, CASH_HOURS)
@@ -190,6 +224,12 @@ def command_line(description: str, *, state_file: str) -> argparse.ArgumentParse
     parser.add_argument("--symbol", default="RELIANCE")
     parser.add_argument("--exchange", default="NSE")
     parser.add_argument("--product", default="MIS", choices=("MIS", "CNC", "NRML"))
+    parser.add_argument(
+        "--last-entry", metavar="HH:MM", help="of MIS: no entry from then on (default: by exchange)"
+    )
+    parser.add_argument(
+        "--square-off", metavar="HH:MM", help="of MIS: leave the market then (default: by exchange)"
+    )
     parser.add_argument("--state-file", default=state_file, help="what a restart takes up again")
     parser.add_argument(
         "--interval",

@@ -89,9 +89,8 @@ def test_an_order_that_is_no_multiple_of_the_bots_lot_is_shown_as_it_was_asked(p
 
 def test_an_order_with_a_wrong_word_is_shown_as_it_was_asked(play: Play) -> None:
     """The product is refused by OpenAlgo: the run's record has the bot's quantity, not a lot's."""
-    script = at_bars(
-        bar0=lambda client: client.placeorder(**{**BUY, "product": "CNC"}, quantity=65)
-    )
+    order = {**BUY, "product": "CNC", "quantity": 65}
+    script = at_bars(bar0=lambda client: client.placeorder(**order))
     (order,) = play(script, futures(), **SCALE).orders
     assert (order.status, order.quantity) == ("rejected", 65)
 
@@ -160,10 +159,9 @@ def test_the_freeze_quantity_is_told_in_the_bots_units(play: Play) -> None:
 
 
 def test_what_the_broker_closes_is_shown_in_the_bots_units(play: Play) -> None:
-    """MIS is squared off at 15:25, ten bars before the end."""
-    script = at_bars(
-        bar0=lambda client: client.placeorder(**{**BUY, "product": "MIS"}, quantity=65)
-    )
+    """MIS is squared off at 15:25."""
+    order = {**BUY, "product": "MIS", "quantity": 65}
+    script = at_bars(bar0=lambda client: client.placeorder(**order))
     run = play(script, futures([100.0] * 375), **SCALE)
     rows = run.client.orderbook()["data"]["orders"]
     assert [(row["strategy"], row["action"], row["quantity"]) for row in rows] == [
@@ -233,7 +231,7 @@ def test_the_books_say_n_lots_whatever_was_traded(lots: list[int]) -> None:
             side = BUY if lots[bar] > 0 else SELL
             client.placeorder(**side, quantity=abs(lots[bar]) * 65)
 
-    run = run_script(script, futures(CLOSES + [106.0]), lots="scale")
+    run = run_script(script, futures([*CLOSES, 106.0]), lots="scale")
     asked = [abs(n) * 65 for n in lots]
     rows = run.client.orderbook()["data"]["orders"]
     assert [row["quantity"] for row in reversed(rows)] == asked

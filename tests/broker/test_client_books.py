@@ -274,18 +274,62 @@ def test_a_position_closed_today_stays_for_the_session(play: Play) -> None:
 
 def test_funds_of_a_live_account_are_text(play: Play) -> None:
     run = play(trade_over_two_days, bars(DAYS, per_day=4), initial_cash=10_000, fee_bps=10)
-    # Charges: 10 bp of 1000, 510 and 208 rupees. Blocked: 3 at 100. Of today's 208 rupees for
-    # shares out of the holdings 80 % may be used today: 41.60 are held back, and count as used.
+    # Charges: 10 bp of 1000, 510 and 208 rupees. The 3 shares left are holdings and paid for. Of
+    # today's 208 rupees for the other two 80 % may be used today: 41.60 are held back, and count as
+    # used. The two are a short row of today's positions, at 104 against 107 now.
     assert run.client.funds() == {
         "data": {
             "availablecash": "9674.68",
             "collateral": "0.00",
-            "m2mrealized": "8.00",
-            "m2munrealized": "21.00",
-            "utiliseddebits": "341.60",
+            "m2mrealized": "0.00",
+            "m2munrealized": "-6.00",
+            "utiliseddebits": "41.60",
         },
         "status": "success",
     }
+
+
+def test_shares_that_are_paid_for_use_no_money(play: Play) -> None:
+    """Ten shares bought at 100 yesterday, five more at 110 today: these alone use money."""
+
+    def script(client: MockOpenAlgoClient, bar: int, _: Any) -> None:
+        if bar == 0:
+            client.placeorder(**BUY, product="CNC")
+        if bar == 4:
+            client.placeorder(**{**BUY, "quantity": 5}, product="CNC")
+
+    closes = [100.0] * 4 + [110.0] * 4
+    run = play(script, bars(closes, per_day=4), initial_cash=10_000)
+    data = run.client.funds()["data"]
+    assert (data["availablecash"], data["utiliseddebits"]) == ("8450.00", "550.00")
+
+
+def test_a_futures_profit_is_told_since_its_daily_settlement(play: Play) -> None:
+    """Two lots of 50 bought at 100; the day settles at 110 (its last half hour) and pays 1,000.
+    At 120 on the next day one lot is sold: 500 taken, 500 not yet, and the 1,000 are in the cash.
+    The position book still counts from the price that was paid."""
+    future = {"symbol": "NIFTY28MAR24FUT", "exchange": "NFO"}
+    order = {**future, "product": "NRML", "action": "BUY", "quantity": 100}
+    closes = [100.0] * 330 + [110.0] * 45 + [120.0] * 4
+    told: list[Any] = []
+
+    def script(client: MockOpenAlgoClient, bar: int, _: Any) -> None:
+        if bar == 0:
+            client.placeorder(**order)
+        if bar == 376:
+            client.placeorder(**{**order, "action": "SELL", "quantity": 50})
+        if bar in (374, 376, 378):
+            told.append(client.funds()["data"])
+
+    run = play(script, bars(closes, width=0.0, **future), initial_cash=100_000)
+    profits = [(float(data["m2mrealized"]), float(data["m2munrealized"])) for data in told]
+    assert profits == [(0.0, 1_000.0), (0.0, 1_000.0), (500.0, 500.0)]
+    # One lot at 100 is blocked still: 5,000 rupees of leverage 1.
+    assert [(float(d["availablecash"]), float(d["utiliseddebits"])) for d in told] == [
+        (90_000.0, 10_000.0), (91_000.0, 10_000.0), (96_500.0, 5_000.0),
+    ]  # fmt: skip
+    (row,) = run.client.positionbook()["data"]
+    assert (row["quantity"], row["average_price"], row["pnl"]) == (50, "100.00", 2_000.0)
 
 
 def test_funds_block_what_resting_orders_need(play: Play) -> None:

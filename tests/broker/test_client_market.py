@@ -275,3 +275,33 @@ def test_symbol(play: Play, symbol: str, exchange: str, expected: tuple[Any, ...
     told = (data["instrumenttype"], data["name"], data["expiry"], data["strike"])
     assert told == expected
     assert data["tick_size"] == 0.05
+
+
+@pytest.mark.parametrize(
+    ("symbol", "exchange", "fidelity", "lot", "freeze"),
+    [
+        ("NIFTY28MAR24FUT", "NFO", "live", 50, 1_800),
+        ("NIFTY28MAR24FUT", "NFO", "sandbox", 50, 1_800),
+        ("NIFTY28MAR24FUT", "NFO", "none", 50, 1),
+        ("SBIN", "NSE", "live", 1, 1),
+    ],
+)
+def test_symbol_tells_lot_and_freeze_quantity(
+    play: Play, symbol: str, exchange: str, fidelity: str, lot: int, freeze: int
+) -> None:
+    """OpenAlgo says 1 where it knows no freeze quantity."""
+    client = play(None, bars(CLOSES, symbol=symbol, exchange=exchange), fidelity=fidelity).client
+    data = client.symbol(symbol=symbol, exchange=exchange)["data"]
+    assert (data["lotsize"], data["freeze_qty"]) == (lot, freeze)
+
+
+def test_symbol_tells_the_lot_of_the_day(play: Play) -> None:
+    """NSE halved the lot of NIFTY from 50 to 25 for all contracts on 26 April 2024."""
+    future = {"symbol": "NIFTY30MAY24FUT", "exchange": "NFO"}
+    lots: dict[str, int] = {}
+
+    def script(client: MockOpenAlgoClient, _: int, candle: Any) -> None:
+        lots[f"{candle.timestamp:%m-%d}"] = client.symbol(**future)["data"]["lotsize"]
+
+    play(script, bars([100.0] * 118, per_day=1, timeframe="1d", **future))
+    assert (lots["04-25"], lots["04-26"]) == (50, 25)

@@ -12,6 +12,12 @@ import tapeback
 from scripts.generate_docs import client_methods, commands
 from tapeback import errors
 from tapeback.cli import failures
+from tapeback.core import corporate, expiring
+from tapeback.market.brokers import BROKERS
+from tapeback.market.charges import ROUNDINGS
+from tapeback.market.corporate_actions import KINDS
+from tapeback.market.plans import PLANS
+from tapeback.metrics.charges import LINE_OF_POSTING
 from tapeback.metrics.registry import DEFINITIONS
 from tapeback.strategies import hooks
 from tests.conftest import REPO
@@ -19,7 +25,7 @@ from tests.docs.pages import PAGES, name_of, text_of
 
 DOCS = REPO / "docs"
 _KEBAB = re.compile(r"[a-z]+(?:-[a-z0-9]+)+")
-_NO_FINDINGS = {"utf-8", "utf-8-sig"}
+_NO_FINDINGS = {"utf-8", "utf-8-sig", "contract-note"}
 _RULES = {
     *(f"T{n}" for n in range(1, 8)), "T3b",
     *(f"P{n}" for n in range(1, 10)), "P2b",
@@ -67,6 +73,17 @@ def test_every_rule_that_a_fill_can_name_is_one_of_the_contract() -> None:
     named = {text for text in texts_in("core") if re.fullmatch(r"[TPSA]\d+b?", text)}
     assert named
     assert named <= _RULES
+
+
+def test_every_booking_and_posting_is_described() -> None:
+    text = page("how-an-order-is-filled.md")
+    kinds = {*KINDS, *LINE_OF_POSTING, "S3 coarse", expiring.RULE, corporate.RULE}
+    assert [kind for kind in sorted(kinds) if f"`{kind}`" not in text] == []
+
+
+def test_every_broker_and_plan_is_described() -> None:
+    text = page("market-rules.md")
+    assert [name for name in (*BROKERS, *PLANS, *ROUNDINGS) if f"`{name}`" not in text] == []
 
 
 def test_every_exit_code_is_explained() -> None:

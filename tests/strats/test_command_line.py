@@ -80,9 +80,10 @@ def test_the_contract_has_twelve_abstract_methods(bots: SimpleNamespace) -> None
 
 
 GRID = """api_key host symbol exchange grid_levels grid_spacing_pct order_amount grid_type
-    stop_loss_pct take_profit_pct auto_reset state_file initial_position_strategy product"""
+    stop_loss_pct take_profit_pct auto_reset state_file initial_position_strategy product
+    last_entry square_off"""
 SUPERTREND = """api_key symbol host exchange state_file take_profit_pct stop_loss_pct atr_period
-    atr_multiplier max_order_amount product interval"""
+    atr_multiplier max_order_amount product interval last_entry square_off"""
 
 
 def test_the_constructors_take_what_they_always_took(bots: SimpleNamespace) -> None:
@@ -91,6 +92,40 @@ def test_the_constructors_take_what_they_always_took(bots: SimpleNamespace) -> N
     supertrend = inspect.signature(bots.supertrend_trading_bot.SupertrendTradingBot).parameters
     assert list(supertrend) == SUPERTREND.split()
     assert grid["product"].default == supertrend["product"].default == "MIS"
+
+
+@pytest.mark.parametrize(
+    ("exchange", "asked", "times"),
+    [
+        ("NSE", (None, None), ("15:00", "15:10")),
+        ("NFO", (None, None), ("15:00", "15:10")),
+        ("CDS", (None, None), ("16:15", "16:25")),
+        ("MCX", (None, None), ("22:35", "22:45")),
+        ("NSE", ("14:30", None), ("14:30", "15:10")),
+        ("NSE", (None, "11:00"), ("11:00", "11:00")),
+        ("NSE", ("9:30", "9:45"), ("09:30", "09:45")),
+    ],
+)
+def test_when_an_intraday_bot_leaves(
+    bots: SimpleNamespace, exchange: str, asked: tuple[Any, Any], times: tuple[str, str]
+) -> None:
+    assert bots.trading_bot.intraday_times(exchange, *asked) == times
+
+
+@pytest.mark.parametrize(
+    ("asked", "problem"),
+    [
+        (("3 pm", None), "last_entry must be a time such as '15:10'; got '3 pm'"),
+        ((None, 910), "square_off must be a time such as '15:10'; got 910"),
+        (("15:20", "15:10"), "last_entry 15:20 must not lie after square_off 15:10"),
+        (("15:20", None), "last_entry 15:20 must not lie after square_off 15:10"),
+    ],
+)
+def test_times_that_cannot_be_are_refused(
+    bots: SimpleNamespace, asked: tuple[Any, Any], problem: str
+) -> None:
+    with pytest.raises(ValueError, match=problem):
+        bots.trading_bot.intraday_times("NSE", *asked)
 
 
 fills = st.lists(

@@ -466,7 +466,7 @@ def test_defect_46_without_a_price_at_first_it_sets_up_later(grid: Grid, broker:
 def test_live_loop_trades_in_market_hours_reads_the_last_fills_and_saves(
     grid: Grid, broker: Broker, sleeping: Callable[..., None]
 ) -> None:
-    bot = grid()
+    bot = grid(product="CNC")
     script = [("15:29", 98.9), ("15:30", 97.9), ("15:31", 97.9)]
 
     def sleep(seconds: float) -> None:
@@ -543,3 +543,75 @@ def test_stop_loss_and_take_profit_are_said_to_have_no_effect(
     with caplog.at_level(logging.INFO):
         grid()
     assert caplog.text.count("does not trade on stop_loss_pct and take_profit_pct") == 1
+
+
+def at(broker: Broker, clock: str, price: float) -> float:
+    """Let the price be there at a time of the day."""
+    hour, minute = map(int, clock.split(":"))
+    broker.moment = broker.moment.replace(hour=hour, minute=minute)
+    return broker.move(price, minutes=0)
+
+
+def test_an_intraday_grid_keeps_its_exits_alone_and_then_leaves(grid: Grid, broker: Broker) -> None:
+    """At 15:00 the buy orders go, what was bought is still offered; at 15:10 the rest is sold."""
+    bot = grid()
+    bot.setup_grid()
+    step(bot, at(broker, "14:59", 97.9))
+    assert (bot.current_position, len(broker.placed("BUY")), covered(broker)) == (20, 1, 20)
+    step(bot, at(broker, "15:00", 98.0))
+    assert (broker.placed("BUY"), covered(broker)) == ([], 20)
+    print(broker.placed("SELL"))
+    step(bot, at(broker, "15:05", 99.0))
+    assert (bot.current_position, broker.placed("BUY"), covered(broker)) == (10, [], 10)
+    step(bot, at(broker, "15:10", 99.1))
+    step(bot, at(broker, "15:11", 99.1))
+    assert (bot.current_position, broker.positions) == (0, {"MIS": 0})
+    assert [order for order in broker.orders.values() if order["order_status"] == "open"] == []
+    step(bot, broker.next_day(99.0))
+    assert [price for _, price in broker.placed("BUY")] == [98.0, 97.0, 96.05]
+
+
+def test_an_intraday_grid_that_goes_short_keeps_nothing_after_its_last_entry(
+    grid: Grid, broker: Broker
+) -> None:
+    bot = grid(initial_position_strategy="place_all", order_amount=1100)
+    bot.setup_grid()
+    step(bot, at(broker, "14:59", 101.2))
+    assert bot.current_position < 0
+    step(bot, at(broker, "15:00", 101.2))
+    assert (broker.placed("BUY"), broker.placed("SELL")) == ([], [])
+    step(bot, at(broker, "15:10", 101.2))
+    step(bot, at(broker, "15:11", 101.2))
+    assert (bot.current_position, broker.positions) == (0, {"MIS": 0})
+
+
+def test_an_intraday_grid_is_not_laid_anew_after_its_last_entry(grid: Grid, broker: Broker) -> None:
+    """Neither for a breakout nor by a bot that was started late."""
+    bot = grid()
+    at(broker, "15:01", 100.0)
+    assert not bot.setup_grid()
+    step(bot, 100.0)
+    assert broker.orders == {}
+    other = grid(last_entry="15:05")
+    other.setup_grid()
+    step(other, at(broker, "15:06", 120.0))
+    assert (other.grid_resets, broker.placed("BUY")) == (0, [])
+
+
+def test_a_grid_of_delivery_knows_no_end_of_the_day(grid: Grid, broker: Broker) -> None:
+    bot = grid(product="CNC")
+    bot.setup_grid()
+    for clock in ("14:59", "15:00", "15:10", "15:29"):
+        step(bot, at(broker, clock, 97.9))
+    assert (bot.current_position, len(broker.placed("BUY")), covered(broker)) == (20, 1, 20)
+
+
+def test_the_times_of_an_intraday_grid_can_be_set(grid: Grid, broker: Broker) -> None:
+    bot = grid(last_entry="14:00", square_off="14:30")
+    bot.setup_grid()
+    step(bot, at(broker, "14:00", 98.9))
+    assert (bot.current_position, broker.placed("BUY")) == (10, [])
+    step(bot, at(broker, "14:30", 98.9))
+    step(bot, at(broker, "14:31", 98.9))
+    assert bot.current_position == 0
+    assert bot.get_trading_data_for_export()["configuration"]["square_off"] == "14:30"

@@ -352,3 +352,52 @@ def test_defect_78_wrong_parameters_are_refused(
 ) -> None:
     with pytest.raises(ValueError, match=next(iter(wrong))):
         supertrend(**wrong)
+
+
+def at(broker: Broker, clock: str) -> float:
+    """Let a time of the day come at 100 rupees."""
+    hour, minute = map(int, clock.split(":"))
+    broker.moment = broker.moment.replace(hour=hour, minute=minute)
+    return broker.move(100.0, minutes=0)
+
+
+def test_an_intraday_position_ends_before_the_broker_ends_it(
+    supertrend: Supertrend, broker: Broker
+) -> None:
+    """It is sold at 15:10, and the trend that goes on is bought again the next morning."""
+    bot = supertrend()
+    step(bot, at(broker, "14:59"), "up")
+    step(bot, at(broker, "15:09"), "up")
+    assert (completed(broker, "BUY"), completed(broker, "SELL")) == ([10], [])
+    for clock in ("15:10", "15:11", "15:12"):
+        step(bot, at(broker, clock), "up")
+    assert (completed(broker, "SELL"), bot.state["position"]) == ([10], 0)
+    step(bot, broker.next_day(100.0), "up")
+    assert completed(broker, "BUY") == [10]
+
+
+def test_nothing_is_entered_from_the_last_entry_on(supertrend: Supertrend, broker: Broker) -> None:
+    bot = supertrend()
+    for clock in ("15:00", "15:05", "15:10", "15:20"):
+        step(bot, at(broker, clock), "up")
+    assert broker.orders == {}
+    late = supertrend(last_entry="15:06")
+    step(late, at(broker, "15:05"), "up")
+    assert completed(broker, "BUY") == [10]
+
+
+def test_a_turn_of_the_trend_is_obeyed_after_the_last_entry(
+    supertrend: Supertrend, broker: Broker
+) -> None:
+    bot = supertrend()
+    step(bot, at(broker, "14:59"), "up")
+    step(bot, at(broker, "15:05"), "up")
+    step(bot, at(broker, "15:06"), "down")
+    assert completed(broker, "SELL") == [10]
+
+
+def test_delivery_is_held_overnight(supertrend: Supertrend, broker: Broker) -> None:
+    bot = supertrend(product="CNC")
+    for clock in ("15:05", "15:10", "15:29"):
+        step(bot, at(broker, clock), "up")
+    assert (completed(broker, "BUY"), completed(broker, "SELL")) == ([10], [])

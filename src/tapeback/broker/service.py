@@ -193,6 +193,7 @@ class BrokerService:
                 order.pricetype == "MARKET"
                 or (
                     order.pricetype == "LIMIT"
+                    and not book.slides
                     and book.lower <= price <= book.upper
                     and 0 < price < inf
                     and not off_grid(price, book.tick)

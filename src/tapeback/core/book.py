@@ -104,6 +104,7 @@ class Book:
         "rising",
         "rulebook",
         "session_opens",
+        "slides",
         "squaring",
         "stale",
         "start",
@@ -345,6 +346,7 @@ class Book:
         band, broker = terms.band, terms.broker
         self.lower = 0.0 if band is None else band.lower - GRID_NOISE
         self.upper = inf if band is None else band.upper + GRID_NOISE
+        self.slides = band is not None and band.slides
         self.plain = (
             not terms.banned
             and terms.protection is None

@@ -106,10 +106,8 @@ class Clearing:
             symbol = book.instrument.symbol
             self.carried.append((self._simulator.now, symbol))
             book.carry(True)
-            broker = book.terms.broker
-            if broker is not None and broker.penalty:
-                note = f"MIS of {symbol} could not be squared off in its locked band"
-                self._simulator.post(book, "square-off penalty", -broker.penalty, note)
+            note = f"MIS of {symbol} could not be squared off in its locked band"
+            self._simulator.penalise(book, note)
 
     # Charges -------------------------------------------------------------------------------
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from heapq import heappop, heappush
 from itertools import islice
 from math import inf
+from operator import itemgetter
 from traceback import format_exc
 from typing import Literal, NamedTuple
 
@@ -57,6 +58,9 @@ class RunRecord:
     bars_done: int
     bars_total: int
     faults: list[Fault] = field(default_factory=list)
+
+
+_by_time = itemgetter(0, 1)
 
 
 class Cut(NamedTuple):
@@ -280,14 +284,15 @@ class BacktestEngine:
                 self._show([bars[k].current for k in moment.closings if self._shown[k]])
                 last_close = moment.ts
                 self._done += len(moment.closings)
-            if cuts and cuts[0][0] <= moment.ts:
-                self._make_cuts(cuts, moment.ts)
             if moment.openings and moment.day != day:
                 if day >= 0:
                     simulator.now = last_close
+                    self._finish_cuts(cuts)
                     self._end_session()
                     simulator.now = moment.ts
                 day = moment.day
+            elif cuts and cuts[0][0] <= moment.ts:
+                self._make_cuts(cuts, moment.ts)
             opened = [
                 book
                 for k in moment.openings
@@ -297,6 +302,8 @@ class BacktestEngine:
             if self._done >= due:
                 due = self._done + every
                 self._report()
+        cuts += [(book.hours.square_off, 0, True, book) for book in simulator.books.values()]
+        self._finish_cuts([cut for cut in cuts if cut[3].hours.square_off < simulator.now])
 
     def _show(self, candles: list[Candle]) -> None:
         """Tell the strategy of bars that have closed."""
@@ -356,6 +363,17 @@ class BacktestEngine:
                 simulator.square_off(book)
             else:
                 book.squaring, book.gate_low = True, inf
+        if simulator.events:
+            simulator.deliver()
+
+    def _finish_cuts(self, cuts: list[TimedCut]) -> None:
+        """Square off, at the last closes, what no bar of the session came for."""
+        simulator = self.simulator
+        late = [book for _, _, squares_off, book in sorted(cuts, key=_by_time) if squares_off]
+        cuts.clear()
+        for book in dict.fromkeys(late):
+            if "MIS" in book.positions:
+                simulator.square_off(book)
         if simulator.events:
             simulator.deliver()
 

@@ -46,15 +46,17 @@ class MarginGroup:
         for symbol, units, at in self._under_way.values():
             expected[symbol] = _moved(expected.get(symbol) or self._leg(symbol), units, at)
         symbol = position.symbol
-        leg = expected.get(symbol) or self._leg(symbol)
-        if leg.quantity * signed < 0:
-            # What is asked for lies beyond what closes the position: it is margined as new (S2).
-            leg = expected[symbol] = Leg(leg.terms, 0, 0)
-        return self._legs.additional(symbol, _moved(leg, signed, price), self._spot(), expected)
+        leg = _moved(expected.get(symbol) or self._leg(symbol), signed, price)
+        return self._legs.additional(symbol, leg, self._spot(), expected)
 
     def send(self, order: Order, signed: int, price: int) -> None:
         """Note a MARKET order under way, of `signed` units at about `price` money units."""
         self._under_way[order.orderid] = (order.symbol, signed, price)
+
+    def under_way(self, symbol: str, sign: int) -> int:
+        """Units of a symbol in MARKET orders under way that buy (sign 1) or sell (-1)."""
+        sent = (signed for name, signed, _ in self._under_way.values() if name == symbol)
+        return sum(abs(signed) for signed in sent if signed * sign > 0)
 
     def arrive(self, order: Order) -> None:
         """Forget an order that is not under way any more."""

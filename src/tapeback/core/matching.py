@@ -332,7 +332,8 @@ class Matching(ABC):
             held = proceeds - rules.usable_today("today", proceeds, cost)
         rest, holding = quantity - today, book.holding
         if rest and holding is not None:
-            settled = min(rest, max(0, holding.settled(book.hours.day)))
+            # What settles today comes in when the market has closed.
+            settled = min(rest, max(0, holding.settled(book.hours.day - 1)))
             proceeds = value * settled // quantity
             held += proceeds - rules.usable_today("holding", proceeds)
             proceeds = value * (rest - settled) // quantity

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from math import inf
 
+from msgspec.structs import replace
+
 from tapeback.core.book import UNKNOWN, Book, Change, by_arrival
 from tapeback.core.path import MILLISECOND_NS, path_times
 from tapeback.core.portfolio import Portfolio
@@ -109,6 +111,9 @@ class OrderSimulator(Walking):
         """Cancel the MIS orders of an instrument and close its MIS position by MARKET (S3). Between
         two bars the last close is the price, and the fill is marked `coarse`."""
         book.squaring = False
+        if not self.walking and self.now < book.hours.square_off:
+            # Where the bars of a session end early, so does its MIS.
+            book.hours = replace(book.hours, square_off=self.now)
         self.end_intraday(book)
         position = book.positions.get("MIS")
         if position is None or not position.quantity:
@@ -126,9 +131,12 @@ class OrderSimulator(Walking):
         self.squared_off += 1
         if book.carried:
             book.carry(False)
+        self.penalise(book, f"MIS of {position.symbol} was squared off by the broker")
+
+    def penalise(self, book: Book, note: str) -> None:
+        """Post what the broker asks for a square-off, whatever the plan of charges."""
         broker = book.terms.broker
         if broker is not None and broker.penalty:
-            note = f"MIS of {position.symbol} was squared off by the broker"
             self.post(book, "square-off penalty", -broker.penalty, note)
 
     def begin_auction(self, book: Book) -> None:

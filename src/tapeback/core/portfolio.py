@@ -174,8 +174,11 @@ class Portfolio:
         """Margin that an order of `quantity` at `price` needs, in money units.
 
         What reduces the position, beyond what resting orders on that side already would, needs
-        none; the excess is margined as new.
+        none; the excess is margined as new. Where positions hedge one another, what counts is by
+        how much all of them would block more.
         """
+        if position.grouped:
+            return self._grouped_requirement(position, action == "BUY", quantity, price)
         if action == "BUY":
             free = -position.quantity - position.resting_buys
         else:
@@ -183,14 +186,20 @@ class Portfolio:
         excess = quantity - free if free > 0 else quantity
         if excess <= 0:
             return 0
-        units = round(price * RUPEE)
-        if position.grouped:
-            group = self._group_of[position.symbol, position.exchange, position.product]
-            return max(0, group.additional(position, excess if action == "BUY" else -excess, units))
-        value = excess * units
+        value = excess * round(price * RUPEE)
         if position.part == position.whole:
             return value
         return -(-value * position.part // position.whole)
+
+    def _grouped_requirement(
+        self, position: Position, buy: bool, quantity: int, price: float
+    ) -> int:
+        group = self._group_of[position.symbol, position.exchange, position.product]
+        sign, units = (1 if buy else -1), round(price * RUPEE)
+        resting = position.resting_buys if buy else position.resting_sells
+        resting -= group.under_way(position.symbol, sign)
+        before = max(0, group.additional(position, sign * resting, units)) if resting else 0
+        return max(0, group.additional(position, sign * (resting + quantity), units) - before)
 
     def reserve(self, order: Order, position: Position, units: int) -> None:
         """Block a known margin for an order under way and count what is left of its quantity."""

@@ -133,10 +133,12 @@ def _trade(number: int, match: _Match) -> Trade:
     lot, order = match.lot, match.order
     gained = match.exit_value - match.entry_value
     pnl = (gained if lot.long else -gained) - match.fees
+    # What a corporate action gave cost nothing.
+    percent = 100.0 * pnl / match.entry_value if match.entry_value else 0.0
     whole = match.quantity * RUPEE
     return Trade(
         f"T{number:06d}", order.symbol, order.exchange, order.product, lot.ts, match.ts,
         match.entry_value / whole, match.exit_value / whole, match.quantity,
-        "BUY" if lot.long else "SELL", pnl / RUPEE, 100.0 * pnl / match.entry_value if match.entry_value else 0.0,
+        "BUY" if lot.long else "SELL", pnl / RUPEE, percent,
         match.fees / RUPEE, lot.order.orderid, order.orderid,
     )  # fmt: skip

@@ -246,6 +246,8 @@ class Walking(Matching):
                     ts = arrives
             if ts >= 0:
                 return ts if ts < until else -1
+            if ends >= until:
+                return -1
             if leg < 2 and book.limit_slack and target != start:
                 self.touch_misses += book.mark_touched(down, target, ends)
             book.leg = leg + 1

@@ -21,7 +21,7 @@ _NOTHING = ChargeLines()
 # Bookings that no exchange traded: they stand on no contract note.
 _BOOKED = frozenset({"expiry", "action"})
 # The line of a posting that is a charge; of any other kind it is `other`.
-_LINE_OF_POSTING = {
+LINE_OF_POSTING = {
     "charges adjustment": "adjustments",
     "DP charge": "dp",
     "square-off penalty": "penalties",
@@ -58,7 +58,7 @@ class ItemisedCharges:
         units = dict(zip(ChargesByLine.__struct_fields__, _sum(self.fill_lines), strict=False))
         for posting in self._postings:
             if posting.charge:
-                line = _LINE_OF_POSTING.get(posting.kind, "other")
+                line = LINE_OF_POSTING.get(posting.kind, "other")
                 units[line] = units.get(line, 0) - posting.units
         return ChargesByLine(**{line: to_rupees(amount) for line, amount in units.items()})
 
@@ -83,15 +83,17 @@ class ItemisedCharges:
 
     def note(self, day: int) -> Note:
         """What the day of an Indian day number cost once it was over: deliveries (with whole notes
-        everything) as its contract note has them, all else as its executions were charged."""
+        everything) as its contract note has them, all else as its executions were charged, which
+        without exchange rules is everything."""
         schedule = self._rulebook.schedule
+        settled = self._rulebook.fidelity != "none"
         whole = schedule.rounding == "contract-note"
         noted: list[Execution] = []
         plain: dict[tuple[str, str], NoteLine] = {}
         for fill, lines in zip(self._fills, self.fill_lines, strict=True):
             if day_number(fill.ts) != day or fill.rule in _BOOKED:
                 continue
-            if whole or fill.product == "CNC":
+            if settled and (whole or fill.product == "CNC"):
                 noted.append(self._execution(fill))
                 continue
             key = fill.symbol, fill.exchange

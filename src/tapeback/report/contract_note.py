@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import date
+from datetime import date, datetime
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -43,10 +43,15 @@ def contract_note(result: BacktestResult, day: date | str) -> str:
         lines += [_row("contract", "bought", "average", "sold", "average", "charges")]
         lines += [_contract(line) for line in note.lines]
         lines += ["", *_charges(msgspec.structs.asdict(note.charges), note.charges.total)]
+        delivered = {
+            (fill.symbol, fill.exchange)
+            for fill in result.fills
+            if fill.product == "CNC" and day_number(fill.ts) == number
+        }
         lines += [
             f"{line.same_day} {line.symbol} bought and sold the same day: charged as intraday"
             for line in note.lines
-            if line.same_day
+            if line.same_day and (line.symbol, line.exchange) in delivered
         ]
     else:
         lines += ["nothing was traded"]
@@ -55,6 +60,8 @@ def contract_note(result: BacktestResult, day: date | str) -> str:
 
 
 def _date(day: date | str) -> date:
+    if isinstance(day, datetime):
+        return day.date()
     if isinstance(day, date):
         return day
     try:
