@@ -221,6 +221,32 @@ def test_a_master_contract_that_counts_lots_is_what_the_bot_counts_in(
     )  # fmt: skip
 
 
+def test_the_freeze_quantity_of_a_contract_that_is_listed_in_lots(
+    play: Play, tmp_path: Path
+) -> None:
+    """10,000 lots of USDINR freeze, whether its broker lists a lot as 1 or as 1,000 dollars."""
+    (tmp_path / "master.csv").write_text(
+        MASTER.splitlines()[0]
+        + "\nUSDINR26MAR24FUT,USDINR24MARFUT,USDINR,CDS,CDS,1,26-MAR-24,0,1,FUTCUR,0.0025\n"
+    )
+    dollars = {"symbol": "USDINR26MAR24FUT", "exchange": "CDS"}
+    order = {**dollars, "action": "BUY", "product": "NRML"}
+    script = at_bars(
+        bar0=lambda client: client.placeorder(**order, quantity=10_001),
+        bar1=lambda client: client.placeorder(**order, quantity=200),
+    )
+    run = play(
+        script,
+        bars([83.0, 83.0, 83.0], **dollars, width=0.0025, volume=100_000_000),
+        master_contract=str(tmp_path / "master.csv"),
+        initial_cash=10_000_000_000,
+    )
+    refused, filled = run.orders
+    assert refused.rejection_reason == "Order quantity 10001 exceeds the freeze quantity 10000"
+    assert filled.filled_quantity == 200_000
+    assert run.client.symbol(**dollars)["data"]["freeze_qty"] == 10_000
+
+
 @settings(max_examples=40, deadline=None)
 @given(lots=st.lists(st.integers(-4, 4).filter(bool), min_size=1, max_size=5))
 def test_the_books_say_n_lots_whatever_was_traded(lots: list[int]) -> None:

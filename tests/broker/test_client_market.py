@@ -60,6 +60,18 @@ def test_the_spread_lies_around_the_last_price_on_ticks(play: Play) -> None:
     assert (found[4]["bid"], found[4]["ask"]) == (106.9, 107.1)
 
 
+def test_the_spread_is_on_the_tick_of_the_day_also_while_nobody_trades(play: Play) -> None:
+    """From 10 June 2024 on shares below 250 rupees trade by the paisa."""
+    daily = bars([50.0] * 165, per_day=1, timeframe="1d", width=0.0)
+    bids: dict[str, float] = {}
+
+    def script(client: MockOpenAlgoClient, _: int, candle: Any) -> None:
+        bids[f"{candle.timestamp:%m-%d}"] = client.quotes(**SBIN)["data"]["bid"]
+
+    play(script, daily, spread_bps=10)
+    assert (bids["06-09"], bids["06-10"]) == (49.95, 49.97)
+
+
 def test_quotes_inside_a_bar_show_the_path_walked_so_far(play: Play) -> None:
     """The bar falls from 100 to 90 first; a third of the way it has traded little and seen no
     high."""

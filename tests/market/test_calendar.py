@@ -334,7 +334,7 @@ class TestBeyondTheTables:
         assert closed("GLOBAL_INDEX", "2024-03-10")[0] == "weekend"
 
 
-def test_the_neighbouring_sessions() -> None:
+def test_the_next_session() -> None:
     calendar = calendar_of("NSE")
 
     def after(day: str) -> date:
@@ -342,8 +342,6 @@ def test_the_neighbouring_sessions() -> None:
 
     assert after("2024-01-19") == date(2024, 1, 20)
     assert after("2024-01-20") == date(2024, 1, 23)
-    assert date_of_day(calendar.previous_session_day(number("2024-01-23"))) == date(2024, 1, 20)
-    assert date_of_day(calendar.previous_session_day(number("2024-11-03"))) == date(2024, 11, 1)
 
 
 def test_a_day_without_session_has_the_hours_of_a_regular_one() -> None:

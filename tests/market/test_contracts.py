@@ -14,7 +14,6 @@ from tapeback.market.contracts import (
     lot_of,
     lot_row_of,
     terms_of,
-    tick_of,
     whole_lots,
 )
 from tapeback.market.instruments import instrument_of, symbol_of
@@ -192,7 +191,8 @@ def test_a_lot_has_its_row_and_the_expiry_day_settles_it(
 def test_defect_7_ticks_by_date_and_price(
     symbol: str, exchange: str, on: str, price: float, tick: float
 ) -> None:
-    assert tick_of(instrument_of(symbol, exchange), day(on), price) == tick
+    instrument = instrument_of(symbol, exchange)
+    assert terms_of(instrument, day(on), price, underlying_close=price).tick_size == tick
 
 
 def test_the_price_that_a_tick_goes_by() -> None:

@@ -15,7 +15,6 @@ from tapeback.market.settlement import (
     cash_rules,
     closing_value,
     cycle,
-    mark_to_market,
     settlement_day,
 )
 from tapeback.utils.clock import MINUTE_NS, day_of, midnight
@@ -152,32 +151,6 @@ def test_positions_and_holdings_conserve_shares_and_money(days: list[tuple[int, 
         assert holding.cost == money
         assert all(lot.quantity > 0 for lot in holding.lots)
         assert holding.settled(number) <= holding.quantity == holding.settled(number + 1)
-
-
-def test_a_future_is_marked_to_market_day_by_day() -> None:
-    """65 NIFTY bought at 23,000, settled at 23,100; next day 65 more at 23,050, settled at
-    23,020: +100 on 65, then -80 on 65 and -30 on 65."""
-    first = mark_to_market(0, 0, 23_100 * RUPEE, [(65, 23_000 * RUPEE)])
-    second = mark_to_market(65, 23_100 * RUPEE, 23_020 * RUPEE, [(65, 23_050 * RUPEE)])
-    assert first == 65 * 100 * RUPEE
-    assert second == -(65 * 80 + 65 * 30) * RUPEE
-
-
-def test_a_contract_of_a_hundred_barrels_is_marked_by_its_multiplier() -> None:
-    assert mark_to_market(2, 5400 * RUPEE, 5450 * RUPEE, multiplier=100) == 10_000 * RUPEE
-
-
-@given(
-    st.lists(st.tuples(st.integers(-10, 10), st.integers(1, 100), st.integers(1, 100)), max_size=15)
-)
-def test_the_daily_marks_add_up_to_the_profit(days: list[tuple[int, int, int]]) -> None:
-    """Each day a trade at one price and a settlement at another."""
-    position = previous = marked = spent = 0
-    for signed, price, settled in days:
-        marked += mark_to_market(position, previous, settled, [(signed, price)])
-        spent += signed * price
-        position, previous = position + signed, settled
-    assert marked == position * previous - spent
 
 
 def session(

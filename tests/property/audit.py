@@ -285,8 +285,9 @@ def check_margin(context: BrokerService) -> None:
     assert portfolio.blocked_units == blocked
     for position in positions:
         book = simulator.books[position.symbol, position.exchange]
-        others = [p for p in positions if p.grouped and p is not position and p.quantity]
-        if book.has_terms and not (position.grouped and others):
+        # What else is held, or known of the underlying, has a say in the margin of derivatives.
+        legs = position.grouped and len(simulator.books) > 1
+        if book.has_terms and not legs:
             assert _blocked(position, book, portfolio.groups) == _required(context, position, book)
     ledger = simulator.ledger
     earned = sum(position.realised + position.settled for position in positions)

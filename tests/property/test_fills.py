@@ -38,7 +38,7 @@ def test_two_runs_are_the_same_to_the_byte(
     series: list[Candles], plan: Plan, chosen: dict[str, Any]
 ) -> None:
     first, second = (run(series, plan, chosen).result for _ in range(2))
-    for name in ("fills", "orders", "trades"):
+    for name in ("fills", "orders", "trades", "postings"):
         rows = [list(getattr(result, name)) for result in (first, second)]
         assert msgspec.json.encode(rows[0]) == msgspec.json.encode(rows[1])
     assert first.equity_curve.equity.tobytes() == second.equity_curve.equity.tobytes()

@@ -39,6 +39,7 @@ def test_a_symbol_on_which_nothing_trades_changes_nothing(
     assert together.bot.diary.events == alone.bot.diary.events
     assert together.result.orders == alone.result.orders
     assert together.result.trades == alone.result.trades
+    assert together.result.postings == alone.result.postings
     assert together.result.touch_misses == alone.result.touch_misses
     assert together.result.ambiguous_bars == alone.result.ambiguous_bars
 

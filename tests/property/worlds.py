@@ -109,13 +109,16 @@ def sessions(draw: st.DrawFn, most: int = 10) -> list[list[int]]:
 @st.composite
 def names(draw: st.DrawFn, days: list[list[int]]) -> str:
     """A share with derivatives, one without, or a contract of the time."""
+    era = era_of(days)
+    return draw(st.sampled_from(("SBIN", "SBIN", "ACME", era.future, era.option)))
+
+
+def era_of(days: list[list[int]]) -> Era:
+    """The era whose sessions these are; they end with its last."""
     day = day_number(days[-1][-1])
-    eras = [era for era in ERAS if day_number(_stamp(era.opens[-1])) == day]
-    return draw(st.sampled_from(("SBIN", "SBIN", "ACME", eras[0].future, eras[0].option)))
-
-
-def _stamp(text: str) -> int:
-    return to_ns(datetime.fromisoformat(text))
+    return next(
+        era for era in ERAS if day_number(to_ns(datetime.fromisoformat(era.opens[-1]))) == day
+    )
 
 
 @st.composite
@@ -150,10 +153,14 @@ def minute_candles(
 
 @st.composite
 def markets(draw: st.DrawFn) -> list[Candles]:
-    """One symbol or several: same minutes or some missing, and coarser bars of some beside."""
+    """One symbol or several: same minutes or some missing, coarser bars of some beside, or a future
+    and an option that are margined together."""
     days = draw(sessions())
+    kind = draw(st.sampled_from(("one", "two", "gappy", "coarse", "mixed", "legs")))
+    if kind == "legs":
+        era = era_of(days)
+        return [draw(minute_candles(symbol, days)) for symbol in (era.future, era.option)]
     first = draw(minute_candles(days=days))
-    kind = draw(st.sampled_from(("one", "two", "gappy", "coarse", "mixed")))
     if kind == "one":
         return [first]
     if kind == "coarse":

@@ -16,6 +16,8 @@ from tapeback.broker.service import BrokerService
 from tapeback.core.engine import BacktestEngine
 from tapeback.core.portfolio import Portfolio
 from tapeback.core.rules import ExecutionRules
+from tapeback.data.provider import DataRequest
+from tapeback.data.synthetic import SyntheticDataProvider
 from tapeback.errors import StrategyLoadError
 from tapeback.market.candles import Candles
 from tapeback.strategies.opening import code_of, open_strategy
@@ -23,6 +25,8 @@ from tapeback.strategies.registry import resolve
 from tests.conftest import REPO
 from tests.strategies.running import Played, candles_of, made_up, play, rulebook_with
 
+# Past the broker's square-off of index derivatives at 15:25.
+LATE = {"last_entry": "15:29", "square_off": "15:29"}
 PARAMS = {"grid_levels": 5, "grid_spacing_pct": 0.2, "order_amount": 50_000.0}
 
 
@@ -64,8 +68,8 @@ def test_defect_46_the_bots_profit_is_that_of_its_fills() -> None:
 
 def test_defect_38_a_cancelled_order_is_no_fill() -> None:
     """What the broker squared off was no order of the bot's: it notes the loss of the shares as an
-    estimate of its own, with no order id."""
-    played = play_grid(minutes(3000), {**PARAMS, "grid_spacing_pct": 0.05})
+    estimate of its own, with no order id. (The bot leaves later here than its broker.)"""
+    played = play_grid(minutes(3000), {**PARAMS, "grid_spacing_pct": 0.05, **LATE})
     counts = Counter(order.status for order in played.orders)
     assert counts["cancelled"] > 10
     assert played.state["bot_performance"]["grid_resets"] > 0
@@ -171,3 +175,35 @@ def test_defect_44_a_wrong_parameter_is_refused_by_name() -> None:
         play_grid(minutes(5), {"grid_level": 3})
     with pytest.raises(StrategyLoadError, match=r"grid_type must be one of.*'round'"):
         play_grid(minutes(5), {**PARAMS, "grid_type": "round"})
+
+
+@pytest.mark.parametrize("mode", ["wait_for_buy", "buy_at_market", "place_all"])
+@pytest.mark.parametrize(
+    ("exchange", "symbol", "amount"),
+    [("NSE", "INFY", 50_000.0), ("MCX", "CRUDEOIL19FEB24FUT", 1_300_000.0)],
+)
+def test_the_grid_leaves_before_its_broker_does(
+    exchange: str, symbol: str, amount: float, mode: str
+) -> None:
+    """Over six sessions nothing is refused for the hour, nothing squared off by the broker, and
+    every night is flat."""
+    request = DataRequest(
+        symbol=symbol,
+        exchange=exchange,
+        timeframe="1m",
+        start=date(2024, 1, 2),  # of New Year's Day MCX has the morning alone
+        end=date(2024, 1, 9),
+    )
+    candles = SyntheticDataProvider(7, initial_price=6_000.0).fetch(request)
+    params = {**PARAMS, "order_amount": amount, "initial_position_strategy": mode}
+    played = play_grid(candles, params, cash=50_000_000.0)
+    hours = [o.rejection_reason for o in played.orders if "MIS" in o.rejection_reason]
+    assert hours == []
+    assert played.record.simulator.squared_off == 0
+    assert sum(order.filled_quantity > 0 for order in played.orders) > 20
+    nights: Counter[str] = Counter()
+    for fill in played.record.simulator.fills:
+        sign = 1 if fill.side == "BUY" else -1
+        nights[f"{fill.time:%d}"] += sign * fill.quantity
+    assert set(nights.values()) == {0}
+    assert played.bot.current_position == 0

@@ -112,8 +112,10 @@ def test_the_bot_enters_on_the_trend_and_leaves_by_its_own_rules() -> None:
 
 
 def test_defect_47_one_entry_a_trend_and_every_fill_recognised() -> None:
-    """Those by which the broker squares off are seen as well, but are no trades of the bot's."""
-    played = play(resolve("supertrend", root=REPO), waves(2000), PARAMS)
+    """Those by which the broker squares off at 15:20 are seen as well, but are no trades of the
+    bot's, which would leave later here."""
+    late = {"last_entry": "15:29", "square_off": "15:29"}
+    played = play(resolve("supertrend", root=REPO), waves(2000), {**PARAMS, **late})
     filled = [order for order in played.orders if order.filled_quantity]
     assert len(filled) > 20
     assert [order.action for order in filled[:-1:2]] == ["BUY"] * (len(filled) // 2)
@@ -237,3 +239,13 @@ def test_a_change_of_the_bots_rule_is_followed(tmp_path: Path) -> None:
     assert told == frames[0]["supertrend_direction"].tolist()
     assert told != with_direction(candles, BotSupertrend(10, 2.0))["supertrend_direction"].tolist()
     assert adapter.bot.supertrend_direction is None
+
+
+@pytest.mark.parametrize("timeframe", ["1m", "5m", "15m", "1h"])
+def test_the_bot_leaves_before_its_broker_does(timeframe: str) -> None:
+    candles = made_up("INFY", "NSE", timeframe, date(2024, 1, 1), date(2024, 1, 31))
+    played = play(resolve("supertrend", root=REPO), candles, PARAMS)
+    assert [order.rejection_reason for order in played.orders if order.rejection_reason] == []
+    assert played.record.simulator.squared_off == 0
+    assert sum(order.action == "SELL" for order in played.orders) > 1
+    assert played.bot.current_position == 0

@@ -560,8 +560,9 @@ def test_an_intraday_grid_keeps_its_exits_alone_and_then_leaves(grid: Grid, brok
     assert (bot.current_position, len(broker.placed("BUY")), covered(broker)) == (20, 1, 20)
     step(bot, at(broker, "15:00", 98.0))
     assert (broker.placed("BUY"), covered(broker)) == ([], 20)
-    print(broker.placed("SELL"))
-    step(bot, at(broker, "15:05", 99.0))
+    sent = len(broker.orders)
+    step(bot, at(broker, "15:05", 100.0))
+    assert len(broker.orders) == sent  # a sale is not answered by an order to buy any more
     assert (bot.current_position, broker.placed("BUY"), covered(broker)) == (10, [], 10)
     step(bot, at(broker, "15:10", 99.1))
     step(bot, at(broker, "15:11", 99.1))
@@ -569,6 +570,18 @@ def test_an_intraday_grid_keeps_its_exits_alone_and_then_leaves(grid: Grid, brok
     assert [order for order in broker.orders.values() if order["order_status"] == "open"] == []
     step(bot, broker.next_day(99.0))
     assert [price for _, price in broker.placed("BUY")] == [98.0, 97.0, 96.05]
+
+
+def test_an_intraday_grid_sells_nothing_that_the_broker_has_closed(
+    grid: Grid, broker: Broker
+) -> None:
+    bot = grid()
+    bot.setup_grid()
+    step(bot, at(broker, "14:59", 98.9))
+    assert bot.current_position == 10
+    broker.positions["MIS"] = 0
+    step(bot, at(broker, "15:10", 98.9))
+    assert (bot.current_position, broker.placed("SELL", "complete")) == (0, [])
 
 
 def test_an_intraday_grid_that_goes_short_keeps_nothing_after_its_last_entry(

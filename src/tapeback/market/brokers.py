@@ -196,15 +196,6 @@ class BrokerProfile:
             rows=tuple(used),
         )
 
-    def protection_price(
-        self, buy: bool, price: float, instrument: Instrument, day: int, *, stop: bool = False
-    ) -> float | None:
-        """The limit at which a MARKET (or, with `stop`, SL-M) order of that day goes in; None
-        where it goes in without one, or not at all. Rupees."""
-        rules = self.rules(instrument, day)
-        if (rules.stop_market if stop else rules.market) != "protect":
-            return None
-        return rules.protection_price(buy, price, instrument.tick_size)
 
 
 @cache

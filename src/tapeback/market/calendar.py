@@ -59,11 +59,7 @@ class Calendar:
 
     def next_session_day(self, day: int, symbol: str = "") -> int:
         """The first session day after `day`."""
-        return next(d for d in _days_from(day, 1) if self.session(d, symbol) is not None)
-
-    def previous_session_day(self, day: int, symbol: str = "") -> int:
-        """The last session day before `day`."""
-        return next(d for d in _days_from(day, -1) if self.session(d, symbol) is not None)
+        return next(d for d in count(day + 1) if self.session(d, symbol) is not None)
 
     def clocks(self, days: Ints, symbol: str = "") -> Clocks:
         """Clock times of any day numbers, in any order; of days without session as in `hours`."""
@@ -98,9 +94,3 @@ def calendar_of(exchange: str) -> Calendar:
 def days_of(ts: Ints) -> Ints:
     """Indian day number of each instant."""
     return (ts + IST_OFFSET_NS) // DAY_NS
-
-
-def _days_from(day: int, step: int) -> Iterator[int]:
-    while True:
-        day += step
-        yield day

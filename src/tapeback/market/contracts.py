@@ -101,17 +101,6 @@ def lot_of(instrument: Instrument, day: int) -> int:
     return _lot_size(instrument, lot_row_of(instrument, day))
 
 
-def tick_of(instrument: Instrument, day: int, price: float) -> float:
-    """The tick in rupees of an instrument on an Indian day number.
-
-    `price` is the one that the tick goes by: the stock's or the index's, for its derivatives too
-    (an option's strike stands in where it is 0), as it was at the last close of the month before,
-    when the exchange reviews ticks. A cash symbol outlives its tick, so there the date's rule
-    holds even beside a master contract; a listed contract keeps its own.
-    """
-    return _tick_size(instrument, _tick_row(instrument, day), price or instrument.strike)
-
-
 def lot_row_of(instrument: Instrument, day: int) -> Row | None:
     """The row of the lot that a contract has on a day; None for cash, or where none is tabled.
 

@@ -190,23 +190,6 @@ class Holding:
         )
 
 
-def mark_to_market(
-    carried: int,
-    previous: int,
-    settlement: int,
-    trades: Iterable[tuple[int, int]] = (),
-    multiplier: int = 1,
-) -> int:
-    """Cash of a future's daily settlement, money units, paid on the next trading day.
-
-    `carried` signed units move from the `previous` settlement price to today's, the day's
-    `trades` (signed units, price) from their own price. Prices are money units.
-    """
-    moved = carried * (settlement - previous)
-    moved += sum(signed * (settlement - price) for signed, price in trades)
-    return moved * multiplier
-
-
 class ClosingValue(msgspec.Struct, frozen=True):
     """The price at which a day is settled, in rupees. `method` is `vwap`, `mean` (no volume) or
     `close` (a closing auction, or bars too long to see the last minutes)."""

@@ -31,24 +31,6 @@ def squareoff_rule(
     return rule
 
 
-def squareoff_at(
-    profile: BrokerProfile,
-    instrument: Instrument,
-    session_opens: int,
-    session_closes: int,
-    day: int,
-    has_closing_auction: bool,
-) -> int:
-    """The instant, ns UTC, at which MIS positions in an instrument are closed.
-
-    `session_opens` and `session_closes` (ns UTC) are those of the session of the Indian day
-    number `day`. Where the broker's time is not within the session, as on a Muhurat evening or
-    when it ends early, it is 15 minutes before the end; where MIS knows no time, the end.
-    """
-    rule = squareoff_rule(profile, instrument, day, has_closing_auction)
-    return session_closes if rule is None else time_of(rule, session_opens, session_closes, day)
-
-
 def time_of(rule: Row, session_opens: int, session_closes: int, day: int) -> int:
     """The instant, ns UTC, that a rule sets in the session of a day, as `squareoff_at` says."""
     if "at" in rule.values:
