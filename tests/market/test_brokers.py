@@ -33,6 +33,13 @@ def rules(broker: str, instrument: Instrument, on: str) -> BrokerRules:
     return broker_of(broker).rules(instrument, day(on))
 
 
+def limit_of(broker: str, buy: bool, price: float, instrument: Instrument) -> float:
+    """The limit of a MARKET order once these are protected."""
+    protecting = rules(broker, instrument, "2026-05-04")
+    assert protecting.market == "protect"
+    return protecting.protection_price(buy, price, instrument.tick_size)
+
+
 class TestStopMarket:
     """SL-M where the exchanges have ended it."""
 
@@ -63,11 +70,10 @@ class TestStopMarket:
 
     def test_a_protected_stop_has_its_limit_a_slab_beyond_the_trigger(self) -> None:
         """Dhan, a long call of 200 with a stop at 150: 2 % of 150 is 3, so the limit is 147."""
-        dhan = broker_of("dhan")
-        on = day("2024-03-20")
-        assert dhan.protection_price(False, 150, INDEX_OPTION, on, stop=True) == 147
-        assert dhan.protection_price(True, 150, INDEX_OPTION, on, stop=True) == 153
-        assert dhan.protection_price(False, 150, INDEX_OPTION, on) is None
+        dhan = rules("dhan", INDEX_OPTION, "2024-03-20")
+        assert (dhan.stop_market, dhan.market) == ("protect", "accept")
+        assert dhan.protection_price(False, 150, INDEX_OPTION.tick_size) == 147
+        assert dhan.protection_price(True, 150, INDEX_OPTION.tick_size) == 153
 
 
 class TestMarket:
@@ -84,7 +90,7 @@ class TestMarket:
         assert rules("dhan", STOCK, "2026-03-21").order_rate == 10
 
     def test_the_sandbox_never_protects(self) -> None:
-        assert broker_of("sandbox").protection_price(True, 100, STOCK, day("2026-05-04")) is None
+        assert rules("sandbox", STOCK, "2026-05-04").market == "accept"
 
     def test_stock_options_are_refused(self) -> None:
         assert rules("zerodha", STOCK_OPTION, "2024-03-20").market == "refuse"
@@ -110,9 +116,8 @@ class TestMarket:
     def test_slabs_of_kite_and_openalgo(
         self, instrument: Instrument, price: float, buys: float, sells: float
     ) -> None:
-        zerodha, on = broker_of("zerodha"), day("2026-05-04")
-        assert zerodha.protection_price(True, price, instrument, on) == buys
-        assert zerodha.protection_price(False, price, instrument, on) == sells
+        assert limit_of("zerodha", True, price, instrument) == buys
+        assert limit_of("zerodha", False, price, instrument) == sells
 
     @pytest.mark.parametrize(
         ("broker", "instrument", "price", "buys"),
@@ -135,8 +140,7 @@ class TestMarket:
     def test_slabs_of_other_brokers(
         self, broker: str, instrument: Instrument, price: float, buys: float
     ) -> None:
-        on = day("2026-05-04")
-        assert broker_of(broker).protection_price(True, price, instrument, on) == buys
+        assert limit_of(broker, True, price, instrument) == buys
 
     @settings(max_examples=150)
     @given(
@@ -147,8 +151,7 @@ class TestMarket:
         self, ticks: int, buy: bool, broker: str, instrument: Instrument
     ) -> None:
         price = round(ticks * 0.05, 4)
-        limit = broker_of(broker).protection_price(buy, price, instrument, day("2026-05-04"))
-        assert limit is not None
+        limit = limit_of(broker, buy, price, instrument)
         assert limit >= 0.05
         assert abs(limit / 0.05 - round(limit / 0.05)) < 1e-6
         assert limit > price if buy else limit < price or price == 0.05

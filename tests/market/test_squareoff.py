@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from tapeback.market.brokers import BROKERS, broker_of
 from tapeback.market.instruments import instrument_of
-from tapeback.market.squareoff import squareoff_at, squareoff_rule
+from tapeback.market.squareoff import squareoff_rule, time_of
 from tapeback.utils.clock import MINUTE_NS, day_of, midnight, to_ist
 
 SYMBOLS = {
@@ -45,10 +45,9 @@ def closed_at(
     day = day_of(date.fromisoformat(on))
     opens, closes = hours or HOURS.get(exchange, ("09:15", "15:30"))
     instrument = instrument_of(SYMBOLS[exchange], exchange)
-    ts = squareoff_at(
-        broker_of(broker), instrument, clock(day, opens), clock(day, closes), day, auction
-    )
-    return f"{to_ist(ts):%H:%M}"
+    rule = squareoff_rule(broker_of(broker), instrument, day, auction)
+    assert rule is not None
+    return f"{to_ist(time_of(rule, clock(day, opens), clock(day, closes), day)):%H:%M}"
 
 
 @pytest.mark.parametrize(
@@ -126,12 +125,14 @@ def test_a_users_own_times() -> None:
     assert closed_at(own, "NSE", "2026-08-03", ("09:15", "15:15"), True) == "14:30"
 
 
-def test_where_mis_knows_no_time_it_is_the_end() -> None:
-    assert closed_at("zerodha", "CRYPTO") == "23:59"
+def test_where_mis_knows_no_time_nothing_is_squared_off() -> None:
+    bitcoin = instrument_of(SYMBOLS["CRYPTO"], "CRYPTO")
+    assert squareoff_rule(broker_of("zerodha"), bitcoin, 19_800, False) is None
 
 
 @given(
-    st.sampled_from(BROKERS), st.sampled_from(sorted(SYMBOLS)), st.integers(0, 1380),
+    st.sampled_from(BROKERS), st.sampled_from(sorted(SYMBOLS.keys() - {"CRYPTO"})),
+    st.integers(0, 1380),
     st.integers(1, 900), st.booleans(), st.sampled_from(["2015-02-02", "2024-11-01", "2026-09-01"]),
 )  # fmt: skip
 def test_it_is_always_within_the_session(
@@ -141,5 +142,6 @@ def test_it_is_always_within_the_session(
     opens = midnight(day) + start * MINUTE_NS
     closes = min(opens + length * MINUTE_NS, midnight(day) + 1439 * MINUTE_NS)
     instrument = instrument_of(SYMBOLS[exchange], exchange)
-    ts = squareoff_at(broker_of(broker), instrument, opens, closes, day, auction)
-    assert opens < ts <= closes
+    rule = squareoff_rule(broker_of(broker), instrument, day, auction)
+    assert rule is not None
+    assert opens < time_of(rule, opens, closes, day) <= closes

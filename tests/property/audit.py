@@ -178,7 +178,7 @@ class Audit:
             index = self.bar_of(fill)
             candles = self.finest[fill.symbol]
             still = candles.high[index] == candles.low[index]
-            if not self.at_close:
+            if not self.at_close and fill.rule not in _BETWEEN:
                 assert candles.volume[index] > 0 or not still, "a fill where nothing traded"
             if fill.rule in _LIMIT_RULES:
                 taken[fill.symbol, index] += fill.quantity

@@ -63,4 +63,4 @@ def test_an_order_that_looks_plain_is_refused_by_no_rule(
     order = Order("SBIN", action, quantity, exchange, pricetype, product, price, trigger)
     order.stop_loss, order.target = stop, target
     if service._plain(order, book):
-        assert service._refusal(order, book) is None
+        assert service.checks.refusal(order, book) is None

@@ -1,6 +1,6 @@
-"""What OpenAlgo, broker and exchange allow: one set of rules for every way of sending an order.
+"""Orders, books and funds of one run: one set of OpenAlgo's rules for every way of sending an order.
 
-The checks run in OpenAlgo's order and answer in its words (fill contract S1, S2). A refused
+`broker/checks` refuses what an order may not be, here it is what there is no money for. A refused
 order is kept with its reason and reaches the strategy like any other update.
 """
 
@@ -11,36 +11,21 @@ from math import inf
 from typing import Any
 
 from tapeback.broker.bot_units import BotUnits
+from tapeback.broker.checks import OrderChecks
 from tapeback.broker.rules import (
-    AFTER_HOURS,
-    BANNED,
     BROKER,
     OPENALGO,
     Refusal,
-    after_square_off,
-    band_refusal,
-    figure_refusal,
-    freeze_refusal,
-    invalid,
-    is_price,
-    leg_side_refusal,
-    lot_refusal,
-    not_accepted,
     off_grid,
-    product_refusal,
-    tick_refusal,
-    word_refusal,
 )
-from tapeback.core.book import GRID_NOISE, Book, Change
+from tapeback.core.book import Book, Change
 from tapeback.core.engine import BacktestEngine
 from tapeback.errors import StrategyError
 from tapeback.market import timeframes
 from tapeback.market.brokers import BrokerRules
 from tapeback.market.margin import default_policy, shortfall_allowed
-from tapeback.models.instrument import EXCHANGES
 from tapeback.models.order import ACTIONS, Order
 from tapeback.models.position import Position
-from tapeback.utils.clock import day_number, to_ist
 from tapeback.utils.money import to_rupees
 
 
@@ -60,13 +45,13 @@ class BrokerService:
         self._margined = self.portfolio.margined
         self._needed = 0
         self.rulebook = engine.rulebook
-        self.lot_refusals = 0
         self.margin_warnings = 0
         first = engine.series[0]
         self.symbol = first.symbol
         self.exchange = first.exchange
         self._books = self.simulator.books
         self.bot_units = BotUnits(self._books)
+        self.checks = OrderChecks(engine)
         self._products = {key: _default_product(book) for key, book in self._books.items()}
         # Every exchange takes MIS and the product that orders there have by default.
         self._ordinary = {
@@ -133,7 +118,7 @@ class BrokerService:
             book.take_terms()
         refusal = None
         if not self._plain(order, book):
-            refusal = self._scaled(order, book) or self._refusal(order, book)
+            refusal = self._scaled(order, book) or self.checks.refusal(order, book)
             if refusal is None and book is not None and book.terms.broker is not None:
                 self._protect(order, book, book.terms.broker)
         if refusal is None and book is not None:
@@ -153,9 +138,9 @@ class BrokerService:
         lot = book.terms.lot if book is not None else None
         if lot is None or lot.shown == lot.traded:
             return None
-        refusal = self._malformed(order)
+        refusal = self.checks.malformed(order)
         if refusal is None and order.quantity % lot.shown:
-            refusal = self._lot_refusal(order.quantity, lot.shown)
+            refusal = self.checks.lot_refusal(order.quantity, lot.shown)
         if refusal is not None:
             self.bot_units.leave(order)
             return refusal
@@ -224,7 +209,7 @@ class BrokerService:
         if quantity is not None:
             lot = book.terms.lot
             if lot.shown != lot.traded and quantity % lot.shown:
-                return self._lot_refusal(quantity, lot.shown)
+                return self.checks.lot_refusal(quantity, lot.shown)
             wanted = lot.to_traded(quantity)
         change = Change(wanted, price or 0.0, trigger_price or 0.0)
         refusal = self._refused_change(order, book, change)
@@ -304,96 +289,7 @@ class BrokerService:
         book = self._books.get((symbol, exchange))
         return (self.simulator.last_price(book) or None) if book is not None else None
 
-    # Rules ---------------------------------------------------------------------------------
-
-    def _refusal(self, order: Order, book: Book | None) -> Refusal | None:
-        """Everything that needs no money, in OpenAlgo's order."""
-        if book is None:
-            return word_refusal(order) or self._unknown(order)
-        refusal = self._malformed(order)
-        if refusal is None and (order.stop_loss or order.target):
-            refusal = self._leg_refusal(order, book)
-        if refusal is None and self._strict:
-            refusal = self._exchange_refusal(order, book)
-        return refusal
-
-    def _malformed(self, order: Order) -> Refusal | None:
-        """What the words and figures of an order show; a quantity that is whole becomes an int."""
-        return (
-            word_refusal(order)
-            or (product_refusal(order) if self._strict else None)
-            or figure_refusal(order)
-        )
-
-    def _leg_refusal(self, order: Order, book: Book) -> Refusal | None:
-        """Whether the stop and the target of an entry can be orders of their own (S6)."""
-        for name, level in (("stop_loss", order.stop_loss), ("target", order.target)):
-            if level and not is_price(level):
-                return Refusal(f"{name} must be a price above 0", f"It was {level!r}.", OPENALGO)
-            if level and self._live and off_grid(level, book.tick):
-                return tick_refusal(name, level, book.tick)
-        base = order.price or order.trigger_price or self.simulator.last_price(book)
-        sign = 1 if order.action == "BUY" else -1
-        if self._live and base:
-            if order.stop_loss and (order.stop_loss - base) * sign >= 0:
-                return leg_side_refusal("stop_loss", order, base, "below", "above")
-            if order.target and (order.target - base) * sign <= 0:
-                return leg_side_refusal("target", order, base, "above", "below")
-        return None
-
-    def _exchange_refusal(self, order: Order, book: Book) -> Refusal | None:
-        if book.lot > 1 and order.quantity % book.lot:
-            return self._lot_refusal(order.quantity, book.lot)
-        refusal = self._too_late(order, book)
-        if refusal is not None or not self._live:
-            return refusal
-        if order.quantity > book.most:
-            shown = book.terms.lot.to_shown
-            return freeze_refusal(shown(order.quantity), shown(int(book.most)))
-        if book.terms.banned and not self._reduces(order, book):
-            return BANNED
-        broker = book.terms.broker
-        if broker is not None and order.pricetype in ("MARKET", "SL-M"):
-            market = order.pricetype == "MARKET"
-            if (broker.market if market else broker.stop_market) == "refuse":
-                return not_accepted(order.pricetype)
-        if order.pricetype != "MARKET":
-            refusal = self._off_tick(order, book) or self._out_of_band(order, book)
-            if refusal is None and order.trigger_price:
-                refusal = self._wrong_side(order, book)
-        return refusal
-
-    def _too_late(self, order: Order, book: Book) -> Refusal | None:
-        """Whether MIS is over for the day: at the session's end, and after the square-off for all
-        that does not reduce a position (S3)."""
-        now = self.simulator.now
-        if order.product != "MIS":
-            return None
-        hours = book.hours_on(day_number(now))
-        if self._live and now == hours.closes:
-            return AFTER_HOURS
-        if hours.square_off <= now and not self._reduces(order, book):
-            return after_square_off(to_ist(hours.square_off))
-        return None
-
-    def _reduces(self, order: Order, book: Book) -> bool:
-        """Whether an order only makes the position of its product smaller."""
-        position, left = book.position(order.product), order.quantity - order.filled_quantity
-        if order.action == "BUY":
-            return left <= -position.quantity - position.resting_buys
-        return left <= position.quantity - position.resting_sells
-
-    def _out_of_band(self, order: Order, book: Book) -> Refusal | None:
-        """Limit and trigger against the day's price band, or, of an option, against how far its
-        exchange lets a limit lie from the price."""
-        lower, upper = self._permitted(book)
-        protection, last = book.terms.protection, self.simulator.last_price(book)
-        if protection is not None and last and order.price and not order.trigger_price:
-            lower, upper = protection.range(last)
-        for name, price in (("price", order.price), ("trigger_price", order.trigger_price)):
-            if price and not lower <= price <= upper:
-                return band_refusal(name, price, lower, upper)
-        return None
+    # Funds ---------------------------------------------------------------------------------
 
     def _block(self, order: Order, book: Book) -> Refusal | None:
         """Check shares and funds, and block the margin of an order that may go (S2)."""
@@ -463,77 +359,16 @@ class BrokerService:
         trial.triggered_ts = order.triggered_ts
         trial.filled_quantity = order.filled_quantity
         if not self._margined or order.parent:
-            return self._refusal(trial, book)
+            return self.checks.refusal(trial, book)
         # It takes its own place among what rests: asked for as if it were not there.
         position, portfolio = book.position(order.product), self.portfolio
         held, resting = order.reserved, order.quantity - order.filled_quantity
         portfolio.release(order, position, resting)
-        refusal = self._refusal(trial, book)
+        refusal = self.checks.refusal(trial, book)
         if refusal is None and self._live:
             refusal = self._unaffordable(trial, book, trial.quantity - order.filled_quantity)
         portfolio.reserve(order, position, held)
         return refusal
-
-    def _unknown(self, order: Order) -> Refusal:
-        if order.exchange not in EXCHANGES:
-            return invalid("exchange", order.exchange, EXCHANGES)
-        known = ", ".join(f"{symbol}:{exchange}" for symbol, exchange in self._books)
-        return Refusal(
-            f"Symbol {order.symbol} not found on {order.exchange}",
-            f"This run has candles of {known} only.",
-            OPENALGO,
-        )
-
-    def _off_tick(self, order: Order, book: Book) -> Refusal | None:
-        tick = book.tick
-        if off_grid(order.price, tick):
-            return tick_refusal("price", order.price, tick)
-        if order.trigger_price and off_grid(order.trigger_price, tick):
-            return tick_refusal("trigger_price", order.trigger_price, tick)
-        return None
-
-    def _permitted(self, book: Book) -> tuple[float, float]:
-        """The price band as it is now: what trades of the session prove, a flexible one has given
-        way to, and of an uncertain one only the widest is known."""
-        band = book.terms.band
-        if band is None or (band.certain and not band.steps):
-            return book.lower, book.upper
-        low, high = self.engine.session_extremes(book)
-        if not low:
-            return book.lower, book.upper
-        if band.steps:
-            band = band.flexed(low, high)
-        return min(band.lower, low) - GRID_NOISE, max(band.upper, high) + GRID_NOISE
-
-    def _lot_refusal(self, quantity: int, lot: int) -> Refusal:
-        """A quantity that is no multiple of the lot; the first one names the other settings."""
-        self.lot_refusals += 1
-        remedy = self.rulebook.lots.remedy if self.lot_refusals == 1 else ""
-        return lot_refusal(quantity, lot, remedy, BROKER if self._live else OPENALGO)
-
-    def _wrong_side(self, order: Order, book: Book) -> Refusal | None:
-        """Trigger against the last price, and an SL's limit against its trigger (P4)."""
-        if order.pricetype not in ("SL", "SL-M") or order.triggered_ts:
-            return None
-        buy, trigger = order.action == "BUY", order.trigger_price
-        last = self.simulator.last_price(book)
-        if last and ((trigger <= last) if buy else (trigger >= last)):
-            side = "higher" if buy else "lower"
-            return Refusal(
-                f"Trigger price for stoploss {order.action.lower()} orders should be {side} than "
-                f"the last traded price",
-                f"The trigger was {trigger}, the last traded price {last}.",
-                BROKER,
-            )
-        price = order.price
-        if order.pricetype == "SL" and ((price < trigger) if buy else (price > trigger)):
-            side = "at or above" if buy else "at or below"
-            return Refusal(
-                f"Limit price of stoploss {order.action.lower()} orders must be {side} the trigger",
-                f"The limit was {price}, the trigger {trigger}.",
-                BROKER,
-            )
-        return None
 
 
 def _default_product(book: Book) -> str:

@@ -180,6 +180,8 @@ class Matching(ABC):
         else:
             self._trigger(book, order, price)
             return
+        if order.parent and self._unheld(book, order):
+            return
         quantity = self._share(book, order)
         if quantity:
             reference = price if gap else order.price
@@ -213,6 +215,8 @@ class Matching(ABC):
         self.notify(order)
 
     def _trigger(self, book: Book, order: Order, price: float) -> None:
+        if order.parent and self._unheld(book, order):
+            return
         order.triggered_ts = self.now
         if order.pricetype == "SL-M":
             self.fill_market(book, order, price, "P3", stop=True)
@@ -229,6 +233,8 @@ class Matching(ABC):
         self, book: Book, order: Order, reference: float, rule: str, *, stop: bool
     ) -> None:
         """A limit beyond the price it meets pays as MARKET does, never beyond its limit (P2b)."""
+        if order.parent and self._unheld(book, order):
+            return
         quantity = self._share(book, order)
         if not quantity:
             return
@@ -402,6 +408,21 @@ class Matching(ABC):
         for leg in legs:
             if leg.seq:
                 self.send(book, leg, None)
+
+    def _unheld(self, book: Book, order: Order) -> bool:
+        """Whether an exit of a delivery meets its price when its shares are gone, or on sale by
+        another order: its broker refuses it then, and it ends with the one beside it (S2, S6)."""
+        if order.product != "CNC" or order.action != "SELL" or not self._margined:
+            return False
+        position, left = book.position("CNC"), order.quantity - order.filled_quantity
+        free = max(0, position.quantity - position.resting_sells)
+        if left <= free:
+            return False
+        reason = f"Cannot sell {left} shares of {order.symbol} in CNC. Only {free} shares available"
+        for leg in (order, *self._groups.get(order.oco, ())):
+            if leg.seq:
+                self.cancel(self.book_of(leg), leg, reason)
+        return True
 
     def _reduce_others(self, book: Book, filled: Order, quantity: int) -> None:
         for other in self._groups.get(filled.oco, ()):

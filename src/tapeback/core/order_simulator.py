@@ -128,6 +128,8 @@ class OrderSimulator(Walking):
             self.fill_market(book, order, book.price, "S3", stop=False)
         else:
             self.fill_at_last_close(book, order, "S3 coarse")
+        # What was sent meanwhile to reduce it, in answer to a cancel, would open a new one.
+        self.end_intraday(book)
         self.squared_off += 1
         if book.carried:
             book.carry(False)

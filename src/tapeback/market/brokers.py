@@ -197,7 +197,6 @@ class BrokerProfile:
         )
 
 
-
 @cache
 def change_days() -> tuple[int, ...]:
     """The Indian day numbers on which a rule of any broker or exchange here begins, in order."""

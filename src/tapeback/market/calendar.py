@@ -6,8 +6,8 @@ weekdays but the fixed national holidays are sessions, marked as projected.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from functools import cache
+from itertools import count
 
 import numpy as np
 import numpy.typing as npt

@@ -3,7 +3,7 @@ a sale can be used, and at which price a day is settled."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from functools import cache
 from typing import Literal
 

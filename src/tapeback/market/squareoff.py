@@ -32,7 +32,10 @@ def squareoff_rule(
 
 
 def time_of(rule: Row, session_opens: int, session_closes: int, day: int) -> int:
-    """The instant, ns UTC, that a rule sets in the session of a day, as `squareoff_at` says."""
+    """The instant, ns UTC, at which a rule closes MIS positions in the session of the Indian day
+    number `day` between two instants. Where the broker's time is not within the session, as on a
+    Muhurat evening or when it ends early, it is 15 minutes before the end.
+    """
     if "at" in rule.values:
         at = midnight(day) + clock_ns(rule["at"])
     else:

@@ -138,7 +138,7 @@ def _broker_record(engine: BacktestEngine, service: BrokerService) -> BrokerReco
         carried=tuple(CarriedPosition(ts, symbol) for ts, symbol in engine.clearing.carried),
         left_resting=simulator.left_resting,
         margin_warnings=service.margin_warnings,
-        lot_refusals=service.lot_refusals,
+        lot_refusals=service.checks.lot_refusals,
     )
 
 

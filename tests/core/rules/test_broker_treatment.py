@@ -22,7 +22,7 @@ def stop_of(
     candles = still(100, minutes(f"{day} 10:00", 3), symbol=symbol, exchange=exchange)
 
     def send(s: Scripted) -> None:
-        s.sell(3_000, "SL-M", trigger_price=90, symbol=symbol, product="MIS")
+        s.sell(1_000, "SL-M", trigger_price=90, symbol=symbol, product="MIS")
 
     chosen = {**RICH, **settings} | ({} if settings.get("fidelity") else {"broker": broker})
     (order,) = play(candles, {0: send}, margin="off", **chosen).orders
@@ -57,13 +57,11 @@ GUARDED = ("SL", "trigger pending", 87.3)
 def test_what_becomes_of_an_sl_m(
     symbol: str, exchange: str, day: str, broker: Any, becomes: tuple[str, str, float]
 ) -> None:
-    lots = {"lots": "dated"}
-    assert stop_of(symbol, exchange, day, broker, **lots) == becomes
+    assert stop_of(symbol, exchange, day, broker) == becomes
 
 
 def test_the_sandbox_takes_every_type_as_it_comes() -> None:
-    sandbox = {**SANDBOX}
-    assert stop_of("BANKNIFTY29FEB2448000CE", "NFO", "2024-01-02", **sandbox) == TAKEN
+    assert stop_of("NIFTY25JAN2422000CE", "NFO", "2024-01-02", **SANDBOX) == TAKEN
 
 
 def test_a_refused_sl_m_says_what_to_send_instead() -> None:
@@ -193,11 +191,11 @@ def test_the_brokers_own_square_off_has_no_such_limit() -> None:
 
 
 def test_since_april_2026_a_stop_is_protected_as_well() -> None:
-    """A share's SL-M at a trigger of 900 is an SL with a limit half a per cent below it."""
+    """A share's SL-M at a trigger of 950 is an SL with a limit half a per cent below it."""
     candles = still(1_000, minutes("2026-04-01 10:00", 3))
     steps = {0: lambda s: s.sell(10, "SL-M", trigger_price=950)}
     (order,) = both_loops(candles, steps, **RICH).orders
-    assert (order.pricetype, order.trigger_price, order.price) == ("SL", 950, 945.2)
+    assert (order.pricetype, order.trigger_price, order.price) == ("SL", 950, 945.25)
 
 
 # MARKET on stock options -------------------------------------------------------------------

@@ -187,7 +187,7 @@ def test_the_exits_of_a_holding_keep_their_meaning(tmp_path: Path) -> None:
 def test_an_order_sent_at_the_last_close_is_for_the_new_shares(tmp_path: Path) -> None:
     """BUY 12 at 1,000 with a stop of 900 and a target of 1,200 becomes BUY 120 at 100, 90, 120."""
     config = actions(tmp_path, f"ACME,NSE,{EX},split,10:1,")
-    steps = {3: buy(12, pricetype="LIMIT", price=1_000, stop_loss=900, target=1_200)}
+    steps = {3: buy(12, pricetype="LIMIT", price=1_000.0, stop_loss=900, target=1_200)}
     played = both_loops(two_days(1_000, 100), steps, config=config, **RICH)
     entry, stop, target = played.orders
     assert (entry.quantity, entry.price, entry.status) == (120, 100, "complete")
@@ -205,11 +205,17 @@ def test_dividends_leave_orders_alone(tmp_path: Path) -> None:
 
 
 def test_a_demerger_of_unknown_worth_ends_what_rests(tmp_path: Path) -> None:
-    config = actions(tmp_path, f"ACME,NSE,{EX},demerger,1:5,,KID,0.9")
-    steps = {0: buy(10, stop_loss=150)}
-    played = both_loops(two_days(200, 180), steps, config=config, **RICH)
+    """The split of the day before shows that these prices are raw."""
+    config = actions(
+        tmp_path, f"ACME,NSE,{EX},demerger,1:5,,KID,0.9", f"ACME,NSE,{BEFORE},split,2:1,"
+    )
+    candles = bars(
+        *flat(400, 2), *flat(200, 4), *flat(180, 4), symbol="ACME", volume=1e6,
+        at=[*minutes("2024-01-01 15:28", 2), *LABELS],
+    )  # fmt: skip
+    played = both_loops(candles, {2: buy(10, stop_loss=170)}, config=config, **RICH)
     assert reasons(played)[1] == "a corporate action ended the order."
-    assert played.orders[1].orderid in [orderid for orderid, *_ in played.strategy.updates]
+    assert (played.orders[1].orderid, "cancelled", 0) in played.strategy.updates
 
 
 @pytest.mark.parametrize(

@@ -173,3 +173,30 @@ def test_a_fill_of_a_target_holds_back_its_share_each_time() -> None:
     played = both_loops(candles, steps, **LIVE)
     assert [fill.quantity for fill in played.fills[1:]] == [25, 25, 10]
     assert played.strategy.notes == [2_050, 4_100, 4_920]
+
+
+def test_the_exit_of_a_delivery_that_was_sold_by_hand_is_refused_when_it_is_met() -> None:
+    """A broker looks for the shares when the trigger is met: they are gone, so is the pair."""
+    labels = days("2024-01-02", bars_a_day=6)
+    candles = bars(*flat(400, 4), (400, 421, 400, 420), *flat(420, 1), at=labels)
+    steps = {
+        0: lambda s: s.buy(100, product="CNC", stop_loss=380, target=420),
+        2: lambda s: s.sell(40, product="CNC"),
+    }
+    played = both_loops(candles, steps, **LIVE)
+    assert [fill.quantity for fill in played.fills] == [100, 40]
+    reason = "Cannot sell 100 shares of SBIN in CNC. Only 60 shares available"
+    assert reasons(played)[1:3] == [reason, reason]
+    assert [p.quantity for p in played.result.open_positions] == [60]
+
+
+def test_shares_that_another_order_has_on_sale_are_no_exits() -> None:
+    labels = days("2024-01-02", bars_a_day=6)
+    candles = bars(*flat(400, 4), (400, 400, 379, 380), *flat(380, 1), at=labels)
+    steps = {
+        0: lambda s: s.buy(100, product="CNC", stop_loss=380, target=420),
+        2: lambda s: s.sell(1, "LIMIT", price=430, product="CNC"),
+    }
+    played = both_loops(candles, steps, **LIVE)
+    assert len(played.fills) == 1
+    assert "Only 99 shares available" in reasons(played)[1]

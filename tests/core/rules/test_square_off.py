@@ -256,6 +256,25 @@ def test_an_order_that_reduces_what_is_left_of_mis_still_passes() -> None:
     assert played.rows[-1] == ("15:29:00", "SELL", 10, 100, "S3")
 
 
+def test_an_answer_to_the_square_off_leaves_no_order_of_mis_behind() -> None:
+    """A stop is cancelled, the bot sends it anew before its position is closed: it would sell
+    short if it stayed."""
+
+    def again(s: Scripted, order: Order) -> None:
+        if order.status == "cancelled" and len(s.ids) < 3:
+            s.keep(s.sell(10, "SL-M", trigger_price=95, product="MIS"))
+
+    candles = bars(
+        *flat(100, 3), (94, 94, 94, 94), at=clocks(DAY, "15:18", "15:19", "15:20", "15:21")
+    )
+    steps = {0: lambda s: (s.buy(10), s.sell(10, "SL-M", trigger_price=96))}
+    played = both_loops(candles, steps, update=again, **LIVE)
+    assert played.rows[1:] == [("15:20:00", "SELL", 10, 100, "S3")]
+    assert [order.status for order in played.orders] == [
+        "complete", "cancelled", "cancelled", "complete", "rejected",
+    ]  # fmt: skip
+
+
 def test_an_order_of_the_last_close_is_for_the_next_session_where_its_product_carries_over() -> (
     None
 ):
