@@ -9,6 +9,7 @@ from tapeback.broker.rules import (
     AFTER_HOURS,
     BANNED,
     BROKER,
+    EXPIRED,
     OPENALGO,
     Refusal,
     after_square_off,
@@ -80,6 +81,8 @@ class OrderChecks:
         return None
 
     def _exchange_refusal(self, order: Order, book: Book) -> Refusal | None:
+        if book.expired:
+            return EXPIRED
         if book.lot > 1 and order.quantity % book.lot:
             return self.lot_refusal(order.quantity, book.lot)
         refusal = self._too_late(order, book)

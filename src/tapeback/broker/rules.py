@@ -28,6 +28,7 @@ AFTER_HOURS = Refusal(
     "over. Use CNC or NRML, or decide before the last bar closes.",
     BROKER,
 )
+EXPIRED = Refusal("The contract has expired.", "Trade one that expires later.", BROKER)
 BANNED = Refusal(
     "The security is in the ban period: only orders that reduce a position are accepted.",
     "Its open interest is above 95 % of the market-wide limit on that date.",

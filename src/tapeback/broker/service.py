@@ -1,4 +1,4 @@
-"""Orders, books and funds of one run: one set of OpenAlgo's rules for every way of sending an order.
+"""Orders, books and funds of a run: one set of rules for every way of sending an order.
 
 `broker/checks` refuses what an order may not be, here it is what there is no money for. A refused
 order is kept with its reason and reaches the strategy like any other update.

@@ -69,6 +69,7 @@ class Book:
         "ceiling",
         "charges",
         "end",
+        "expired",
         "falling",
         "floor",
         "frictions",
@@ -141,6 +142,7 @@ class Book:
         self.floor = 0.0
         self.ceiling = inf
         self.last_close = 0.0
+        self.expired = False
         self.holding: Holding | None = None
         self.gate_low = -inf
         self.gate_high = inf
@@ -349,6 +351,7 @@ class Book:
         self.slides = band is not None and band.slides
         self.plain = (
             not terms.banned
+            and not self.expired
             and terms.protection is None
             and terms.lot.shown == terms.lot.traded
             and (broker is None or broker.market == "accept")

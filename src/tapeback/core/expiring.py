@@ -27,6 +27,7 @@ class Expiring:
     def settle(self, book: Book, day: int) -> None:
         """End all orders and positions in a contract that expires on an Indian day number."""
         simulator = self._simulator
+        book.expired, book.plain = True, False
         for order in simulator.working():
             if simulator.book_of(order) is book:
                 simulator.cancel(book, order, "the contract has expired.")

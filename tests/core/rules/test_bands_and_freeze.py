@@ -118,6 +118,30 @@ def test_the_next_session_has_a_band_of_its_own() -> None:
     assert asked([97.2, 97.15, 118.8, 118.85], candles, at=2, **LIVE) == [True, False, True, False]
 
 
+@pytest.mark.parametrize(
+    ("day", "before", "price", "tick"),
+    [
+        ("2024-06-07", "2024-06-06", 200, 0.05),
+        ("2024-06-10", "2024-06-07", 200, 0.01),  # below 250 rupees
+        ("2024-06-10", "2024-06-07", 300, 0.05),
+        ("2025-04-11", "2025-04-09", 2_000, 0.05),
+        ("2025-04-15", "2025-04-11", 2_000, 0.1),  # from 1,000 to 5,000
+        ("2025-04-15", "2025-04-11", 6_000, 0.5),
+    ],
+)
+def test_defect_07_a_price_off_the_tick_of_the_date_is_refused(
+    day: str, before: str, price: float, tick: float
+) -> None:
+    def send(s: Scripted) -> None:
+        s.buy(1, "LIMIT", price=round(price - tick, 2))
+        s.buy(1, "LIMIT", price=round(price - tick / 2, 3))
+
+    candles = still(price, [f"{before} 15:29", *minutes(f"{day} 10:00", 2)], symbol="TTML")
+    played = both_loops(candles, {1: send}, **LIVE)
+    assert played.orders[0].status == "open"
+    assert f"is not a multiple of the tick size {tick}" in reasons(played)[1]
+
+
 # A locked band (S7) ------------------------------------------------------------------------
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from tapeback import Candles
 from tapeback.broker.client import MockOpenAlgoClient
-from tests.core.play import LIVE, SANDBOX, Scripted, bars, flat, minutes, play
+from tests.core.play import LIVE, SANDBOX, Played, Scripted, bars, flat, minutes, play
 from tests.core.rules.scenes import both_loops, clocks, reasons, still
 
 RICH: dict[str, Any] = {**LIVE, "initial_cash": 10_000_000}
@@ -119,7 +119,7 @@ def test_a_protected_stop_that_is_never_reached_again_leaves_it_naked_to_the_end
 
 def market(
     day: str, *opens: float, broker: Any = "zerodha", side: str = "buy", last: float = 1_000
-):
+) -> Played:
     """A MARKET order sent at a last price, and the bars that follow."""
     rows = [(o, o + 1, o - 1, o) for o in opens]
     candles = bars(*flat(last, 1), *rows, at=minutes(f"{day} 10:00", 1 + len(rows)), symbol="SBIN")

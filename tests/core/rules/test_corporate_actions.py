@@ -37,6 +37,10 @@ def buy(quantity: int, **order: Any) -> Any:
     return lambda s: s.buy(quantity, product="CNC", **order)
 
 
+def free(s: Scripted) -> None:
+    s.notes.append(s.context.portfolio.available)
+
+
 # Shares ------------------------------------------------------------------------------------
 
 
@@ -132,9 +136,18 @@ def test_a_demerged_company_is_held_where_the_run_trades_it(tmp_path: Path) -> N
     played = play([parent, child], {("ACME", 0): buy(10)}, config=config, **RICH)
     assert held(played) == [("ACME", 10, 180), ("KID", 2, 100)]
     assert played.result.equity_curve.equity[-1] == 1_000_000
-    alone = both_loops(parent, {0: buy(10)}, config=config, **RICH)
-    assert postings(alone) == [(OPENS, "demerger", 200.0)]
-    assert held(alone) == [("ACME", 10, 180)]
+
+
+def test_of_a_demerged_company_that_the_run_does_not_trade_the_worth_is_credited(
+    tmp_path: Path,
+) -> None:
+    """1,800 of the cost stay with the parent and are blocked; 200 are money again."""
+    config = actions(tmp_path, f"ACME,NSE,{EX},demerger,1:5,20,KID,0.9")
+    steps = {0: buy(10), 3: free, 4: free}
+    played = both_loops(two_days(200, 180), steps, config=config, **RICH)
+    assert postings(played) == [(OPENS, "demerger", 200.0)]
+    assert held(played) == [("ACME", 10, 180)]
+    assert played.strategy.notes == [998_000, 998_200]
 
 
 def test_who_holds_nothing_gets_nothing(tmp_path: Path) -> None:

@@ -28,7 +28,7 @@ def trip(product: str, sold: int = 100) -> dict[int, Any]:
 PRICES = bars(*flat(600, 2), *flat(610, 2), start=f"{DAY} 10:00")
 
 
-def test_defect_15_delivery_bought_and_sold_on_one_day_is_charged_as_intraday() -> None:
+def test_A1_delivery_bought_and_sold_on_one_day_is_charged_as_intraday() -> None:
     """100 at 600, sold at 610, on 2024-01-02.
 
     As a delivery when it happened. Purchase of 60,000: STT 60.00, exchange 0.00325 % 1.95, IPFT

@@ -188,36 +188,41 @@ def test_shares_are_asked_for_strictly_unless_it_is_set() -> None:
 # By date -----------------------------------------------------------------------------------
 
 
-def sold_at_24000(day: str, symbol: str, until: str = "", **settings: Any) -> list[float]:
-    """What a call sold at 100 with the index at its strike blocks, at its fill and at each later
-    first close."""
+def sold_at_24000(day: str, symbol: str, until: str = "", **settings: Any) -> Played:
+    """A call sold at 100 with the index at its strike. Notes what it blocks at its fill, and at
+    the first close of another day."""
     labels = minutes(f"{day} 10:00", 3) + (minutes(f"{until} 10:00", 2) if until else [])
     series = [
         still(24_000, labels, symbol="NIFTY", exchange="NSE_INDEX", volume=None),
         still(100, labels, symbol=symbol, exchange="NFO", volume=1e6),
     ]
-    sell = lambda s: s.sell(25, symbol=symbol)  # noqa: E731
-    steps = {0: sell, 1: blocked} | ({3: blocked} if until else {})
-    return at(series, steps, **{**RICH, **settings}).strategy.notes
+    steps = {0: lambda s: s.sell(25, symbol=symbol), 1: blocked} | ({3: blocked} if until else {})
+    return at(series, steps, **{**RICH, **settings})
 
 
 def test_since_november_2024_an_option_sold_blocks_more_on_its_expiry_day() -> None:
     """25 x 24,000 = 6,00,000: scan 55,800 less the premium 2,500, exposure 18,000; on the last day
     2 % more, 12,000."""
-    assert sold_at_24000("2024-11-14", "NIFTY14NOV2424000CE") == [71_300]
-    assert sold_at_24000("2024-11-27", "NIFTY28NOV2424000CE") == [71_300]
-    assert sold_at_24000("2024-11-28", "NIFTY28NOV2424000CE") == [83_300]
+    for day, symbol, margin in (
+        ("2024-11-14", "NIFTY14NOV2424000CE", 71_300),
+        ("2024-11-27", "NIFTY28NOV2424000CE", 71_300),
+        ("2024-11-28", "NIFTY28NOV2424000CE", 83_300),
+    ):
+        assert sold_at_24000(day, symbol).strategy.notes == [margin]
 
 
 def test_a_position_is_margined_anew_with_each_session() -> None:
-    assert sold_at_24000("2024-11-27", "NIFTY28NOV2424000CE", until="2024-11-28") == [
-        71_300,
-        83_300,
-    ]
+    """Nobody trades on the second day: what is blocked rises when it opens."""
+    played = sold_at_24000("2024-11-27", "NIFTY28NOV2424000CE", until="2024-11-28")
+    assert played.strategy.notes == [71_300, 83_300]
+    metrics = played.result.metrics
+    assert metrics.peak_margin == 83_300
+    assert f"{metrics.peak_margin_time:%m-%d %H:%M}" == "11-28 10:00"
 
 
 def test_a_broker_that_credits_no_premium_blocks_it_as_well() -> None:
-    assert sold_at_24000("2024-11-27", "NIFTY28NOV2424000CE", broker="dhan") == [73_800]
+    played = sold_at_24000("2024-11-27", "NIFTY28NOV2424000CE", broker="dhan")
+    assert played.strategy.notes == [73_800]
 
 
 def test_in_the_sandbox_an_option_blocks_its_premium_on_both_sides() -> None:
