@@ -98,7 +98,9 @@ class OptionTerms(ScannedTerms):
     """An option: its premium when bought; when sold, the scan's worst loss and exposure.
 
     `strike` is in money units. `deep` is further exposure on strikes more than `beyond` out of
-    the money; `credited` tells whether the premium received counts towards the margin.
+    the money; `credited` tells whether the premium received counts towards the margin; `delivery`
+    is of the underlying's value and blocked on a bought option in the money, in the days before
+    shares change hands.
     """
 
     call: bool
@@ -106,11 +108,12 @@ class OptionTerms(ScannedTerms):
     deep: int
     beyond: int
     credited: bool
+    delivery: int = 0
 
     def blocked(self, quantity: int, cost: int, underlying: int = 0) -> int:
         premium = abs(cost)
         if quantity >= 0:
-            return premium
+            return premium + self.delivered(quantity, underlying)
         spot = underlying or self.strike
         worst = self.value(-quantity, premium, spot, 3)
         extreme = self.value(-quantity, premium, spot, 3 * EXTREME)
@@ -119,6 +122,12 @@ class OptionTerms(ScannedTerms):
             loss += premium
         margin = loss + self.exposed(-quantity, spot)
         return margin if self.share == PPM else -(-margin * self.share // PPM)
+
+    def delivered(self, quantity: int, spot: int) -> int:
+        """Delivery margin of `quantity` options bought, in money units."""
+        if not self.delivery or not (spot > self.strike if self.call else 0 < spot < self.strike):
+            return 0
+        return -(-quantity * spot * self.delivery // PPM)
 
     def value(self, quantity: int, premium: int, spot: int, thirds: int) -> int:
         """Worth of `quantity` options once price has moved by so many thirds of the scan range

@@ -21,9 +21,10 @@ from tapeback.market.charges import ChargeSchedule
 from tapeback.market.contracts import terms_of, whole_lots
 from tapeback.market.corporate_actions import ActionBook
 from tapeback.market.dated import Row
+from tapeback.market.expiry import delivery_margin
 from tapeback.market.instruments import instrument_of
 from tapeback.market.lots import Lot, LotPolicy
-from tapeback.market.margin import MarginModel, MarginPolicy, MarginTerms
+from tapeback.market.margin import PPM, MarginModel, MarginPolicy, MarginTerms, OptionTerms
 from tapeback.market.master import Listing, MasterContract
 from tapeback.market.price_bands import LimitProtection, PriceBand
 from tapeback.market.rates import Rates
@@ -41,6 +42,8 @@ Charge = Callable[[bool, int, int], int]
 # Of a stock whose band is not known, one price this far from the last close is a locked band (S7).
 _LOCKED_SHARE = 0.049
 _GRID = 1e-7
+# No delivery margin is asked for earlier than four trading days before the expiry.
+_DELIVERY_DAYS = 14
 
 
 class SessionHours(msgspec.Struct, frozen=True):
@@ -108,6 +111,7 @@ class Rulebook:
         self.actions = actions or ActionBook(())
         self._master = master
         self._bans = bans or BanList()
+        self.without_lot: dict[str, None] = {}
         self._used: dict[Row, None] = {}
         self._rates: dict[int, Rates] = {}
         self._square_offs: dict[tuple[str, bool, int], Row | None] = {}
@@ -153,6 +157,8 @@ class Rulebook:
             return SessionTerms(tick_size=instrument.tick_size)
         shares = instrument.kind == "equity" and has_derivatives(instrument.symbol)
         contract = terms_of(instrument, day, close, underlying_close=underlying, derivatives=shares)
+        if "lot_size" in contract.unknown:
+            self.without_lot[instrument.symbol] = None
         self.note(contract.rows)
         lot = self._lot(instrument, day, contract.multiplier)
         freeze = int(contract.freeze_quantity * contract.multiplier)
@@ -190,7 +196,21 @@ class Rulebook:
         """What a position in a product blocks on an Indian day number."""
         terms = self.margin.terms(instrument, product, day)
         self.note(terms.rows)
+        if isinstance(terms, OptionTerms) and product == "NRML":
+            self._ask_for_delivery(terms, instrument, day)
         return terms
+
+    def _ask_for_delivery(self, terms: OptionTerms, instrument: Instrument, day: int) -> None:
+        """Raise what a stock option blocks on the last days before its shares change hands. The
+        margin of the shares is taken to be that of their future."""
+        expiry = instrument.expiry
+        if expiry is None or not 0 <= expiry - day <= _DELIVERY_DAYS:
+            return
+        left = len(calendar_of(instrument.exchange).trading_days(day + 1, expiry))
+        asked = delivery_margin(instrument, day, left)
+        if asked.share_ppm:
+            terms.delivery = asked.share_ppm * (terms.scan + terms.exposure) // PPM
+            self.note(() if asked.row is None else (asked.row,))
 
     def note(self, rows: Iterable[Row]) -> None:
         """Remember rows that the run relied on."""

@@ -167,8 +167,11 @@ def _exposure(legs: list[Leg], spot: int) -> int:
     total = 0
     futures = [leg for leg in legs if isinstance(leg.terms, FutureTerms)]
     for terms, quantity, _ in legs:
-        if isinstance(terms, OptionTerms) and quantity < 0:
-            total += terms.exposed(-quantity, spot)
+        if isinstance(terms, OptionTerms):
+            if quantity < 0:
+                total += terms.exposed(-quantity, spot)
+            else:
+                total += terms.delivered(quantity, spot)
     if futures:
         bought = sum(leg.quantity for leg in futures if leg.quantity > 0)
         sold = -sum(leg.quantity for leg in futures if leg.quantity < 0)

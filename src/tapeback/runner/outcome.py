@@ -108,6 +108,7 @@ def result_of(
         total_candles=record.bars_total,
         processed_candles=record.bars_done,
         make_manifest=manifest,
+        notes=_notes(engine.rulebook, ledger),
         run=RunInfo("", datetime.fromtimestamp(0, UTC), 0.0, "", {}),
     )
 
@@ -154,6 +155,17 @@ def _state_of(strategy: BaseStrategy) -> dict[str, Any]:
         return strategy.get_state()
     except Exception as error:
         return {"error": f"get_state() raised {type(error).__name__}: {error}"}
+
+
+def _notes(rulebook: Rulebook, ledger: Ledger) -> tuple[str, ...]:
+    """What a reader should know that no figure tells."""
+    traded = {order.symbol for order in ledger.orders} if rulebook.without_lot else set()
+    return tuple(
+        f"no table has the lot size of {symbol}: one unit was taken for a lot. "
+        "data.master_contract names a file that has it."
+        for symbol in rulebook.without_lot
+        if symbol in traded
+    )
 
 
 def manifest_of(
