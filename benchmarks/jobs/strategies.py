@@ -67,7 +67,8 @@ class Grid(BaseStrategy):
         self.opposites: list[tuple[str, float]] = []
 
     def on_order_update(self, order: Order) -> None:
-        if order.status != "complete":
+        # The broker's own square-off is a MARKET order and no level of the grid.
+        if order.status != "complete" or order.pricetype != "LIMIT":
             return
         if order.action == "BUY":
             self.opposites.append(("SELL", order.price + GRID_STEP))

@@ -17,7 +17,10 @@ from benchmarks.plan import SCALING, Cell, cells_of
 from benchmarks.table import compare, findings, table
 from tapeback import Candles
 
-AFTER_HOURS = "MIS orders cannot be placed after market hours."
+LATE = {
+    "MIS orders are blocked after the square-off time 15:20",
+    "MIS orders cannot be placed after market hours.",
+}
 
 
 @pytest.fixture(scope="module")
@@ -68,7 +71,7 @@ def test_what_the_clock_sees_trades_under_the_full_rules(
     series = five if job == "J4" else one
     result = play(job, named(series))
     assert len(result.fills) > 0.75 * (expected(job, series).fills or 0)
-    assert {order.rejection_reason for order in result.refused_orders} <= {AFTER_HOURS}
+    assert {order.rejection_reason for order in result.refused_orders} <= LATE
     assert all(fill.charges > 0 for fill in result.fills)
 
 

@@ -82,7 +82,7 @@ class Clearing:
         day = day_number(now - 1)
         for book in self._simulator.books.values():
             expiry = book.instrument.expiry
-            if expiry is None or expiry > day or not book.positions:
+            if expiry is None or expiry > day or book.expired:
                 continue
             if over or expiry < day or now >= book.hours_on(day).closes:
                 self._expiring.settle(book, day)

@@ -86,6 +86,12 @@ def test_legs_sent_by_market_at_one_moment_are_asked_for_one_after_the_other() -
     assert played.strategy.notes == [STRADDLE, STRADDLE]
 
 
+def test_two_orders_of_one_moment_on_one_contract_block_twice_its_margin() -> None:
+    steps = {0: both(send("sell", CALL), send("sell", CALL), blocked), 1: blocked}
+    played = at(chain(**{CALL: 300}), steps, **RICH)
+    assert played.strategy.notes == [2 * NAKED, 2 * NAKED]
+
+
 def test_a_hedge_bought_first_lowers_what_the_short_needs() -> None:
     poor = {**LIVE, "initial_cash": 100_000, "margin": "strict"}
     series = chain(**{WING: 120, CALL: 300})

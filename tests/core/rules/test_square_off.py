@@ -9,6 +9,7 @@ import pytest
 from tapeback import Order
 from tests.core.play import LIVE, SANDBOX, Scripted, bars, flat, minutes, play
 from tests.core.rules.scenes import both_loops, clocks, postings, reasons, still
+from tests.core.test_defects_of_speed import calls_of
 
 DAY = "2024-01-02"
 # Rs 50 an order and 18 % GST on them.
@@ -118,6 +119,15 @@ def test_a_coarse_bar_that_spans_the_time_closes_it_at_its_close() -> None:
     assert played.rows[1:] == [("15:29:59", "SELL", 10, 107, "S3 coarse")]
     assert played.result.coarse_square_offs == 1
     assert postings(played) == [("01-02 15:29:59", "square-off penalty", -PENALTY)]
+
+
+def test_a_coarse_bar_in_the_middle_closes_it_at_its_own_close_not_at_the_next_open() -> None:
+    candles = bars(
+        *flat(100, 2), (100, 108, 99, 107), (90, 90, 90, 90),
+        at=clocks(DAY, "14:55", "15:05", "15:15", "15:25"), timeframe="10m",
+    )  # fmt: skip
+    played = both_loops(candles, {0: lambda s: s.buy(10)}, **LIVE)
+    assert played.rows[1:] == [("15:24:59", "SELL", 10, 107, "S3 coarse")]
 
 
 def test_the_broker_closes_in_the_coarse_bar_what_its_own_limits_left() -> None:
@@ -437,3 +447,32 @@ def test_a_coarse_bar_locked_at_the_band_closes_nothing_though_nobody_looked_at_
     played = both_loops(candles, {1: lambda s: s.buy(10)}, **LIVE)
     assert played.rows[1:] == [("09:15:00", "SELL", 10, 91, "S3")]
     assert len(played.result.broker.carried) == 1
+
+
+def test_an_mis_order_that_a_locked_band_keeps_waiting_ends_with_the_square_off() -> None:
+    """Nobody sells at 110: the purchase waits, and is not there any more when the band opens."""
+    candles = bars(
+        *flat(100, 1), *flat(109, 1), *flat(110, 2), (109, 109, 108, 109), *flat(109, 1),
+        at=[*BEFORE, *minutes(f"{DAY} 15:18", 5)],
+    )  # fmt: skip
+    played = both_loops(candles, {1: lambda s: s.buy(10)}, **LIVE)
+    assert not played.fills
+    assert reasons(played) == ["MIS is squared off."]
+    assert played.strategy.updates == [(played.orders[0].orderid, "cancelled", 0)]
+
+
+def test_each_square_off_looks_at_the_orders_of_its_own_instrument() -> None:
+    """Thirty instruments, each with a position and a limit: closing one of them does not go
+    through the books of all."""
+    labels = clocks(DAY, "15:18", "15:19", "15:20", "15:21")
+    names = [f"S{number}" for number in range(30)]
+
+    def enter(s: Scripted) -> None:
+        for name in names:
+            s.buy(1, symbol=name)
+            s.sell(1, "LIMIT", price=110, symbol=name)
+
+    series = [still(100, labels, symbol=name) for name in names]
+    counts = calls_of(lambda: play(series, {30: enter}, **LIVE))
+    assert counts["order_simulator.py:square_off"] == 30
+    assert counts["order_simulator.py:working"] < 5
