@@ -57,6 +57,8 @@ class Book:
     `gate_high`; a new order opens the gate. `opened` is the bar that began last, `candle` the one
     that closed last; `price` is where the path stands while `walked`. `volume_left` is UNKNOWN
     until the first limit of a bar asks for it, `leg` is AT_OPEN until the bar's path is chosen.
+    `squaring` holds from the square-off until MIS is flat, `carried` while a locked band keeps it
+    overnight; `barred` are orders that wait for that band to open.
     """
 
     __slots__ = (

@@ -71,9 +71,8 @@ class CorporateActions:
                 )
                 self._rulebook.note(due.rows)
                 self._book(book, position, ex_day, due)
-        for order in self._simulator.working():
-            if self._simulator.book_of(order) is book:
-                self._adjust(book, order, ex_day, close)
+        for order in self._simulator.working_in(book):
+            self._adjust(book, order, ex_day, close)
 
     def _adjust(self, book: Book, order: Order, ex_day: ExDay, close: int) -> None:
         """Let an order that rests over the ex-date keep its meaning."""

@@ -28,11 +28,8 @@ class Expiring:
         """End all orders and positions in a contract that expires on an Indian day number."""
         simulator = self._simulator
         book.expired, book.plain = True, False
-        if not book.positions:
-            return
-        for order in simulator.working():
-            if simulator.book_of(order) is book:
-                simulator.cancel(book, order, "the contract has expired.")
+        for order in simulator.working_in(book):
+            simulator.cancel(book, order, "the contract has expired.")
         for position in list(book.positions.values()):
             if position.quantity:
                 self._settle_position(book, position, day)

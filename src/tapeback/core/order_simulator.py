@@ -6,6 +6,7 @@ What happens to them inside bars is in `core/walking` and `core/matching`. Rule 
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from math import inf
 
 from msgspec.structs import replace
@@ -39,13 +40,20 @@ class OrderSimulator(Walking):
 
     def working(self) -> list[Order]:
         """Orders that have not ended, oldest first."""
+        return self._unended(self.books.values())
+
+    def working_in(self, book: Book) -> list[Order]:
+        """Orders in one instrument that have not ended, oldest first."""
+        return [order for order in self._unended((book,)) if self.book_of(order) is book]
+
+    def _unended(self, books: Iterable[Book]) -> list[Order]:
         found: dict[str, Order] = {}
-        for book in self.books.values():
+        for book in books:
             for _, _, order in (*book.falling, *book.rising):
                 found[order.orderid] = order
             for _, order in book.parked:
                 found[order.orderid] = order
-            for _, _, order, _ in book.arrivals:
+            for _, _, order, _ in (*book.arrivals, *book.barred):
                 found[order.orderid] = order
         for _, seq, order, change in self._due:
             if order.seq == seq or change is not None:
@@ -144,8 +152,8 @@ class OrderSimulator(Walking):
     def begin_auction(self, book: Book) -> None:
         """Cancel the stops of a share whose closing auction begins: the exchange does not take
         them there. Limits stay."""
-        for order in self.working():
-            if order.seq and self.book_of(order) is book and order.status == "trigger pending":
+        for order in self.working_in(book):
+            if order.seq and order.status == "trigger pending":
                 self.cancel(book, order, "stop orders end when the closing auction begins.")
 
     def settle(self, book: Book, order: Order, price: float, rule: str) -> None:
@@ -183,8 +191,8 @@ class OrderSimulator(Walking):
 
     def end_intraday(self, book: Book) -> None:
         """Cancel the MIS orders of an instrument: its square-off time has come."""
-        for order in self.working():
-            if order.product == "MIS" and self.book_of(order) is book and order.seq:
+        for order in self.working_in(book):
+            if order.seq and order.product == "MIS":
                 self.cancel(book, order, "MIS is squared off.")
 
     def closing_order(self, position: Position, strategy: str) -> Order:

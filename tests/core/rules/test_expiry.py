@@ -307,4 +307,5 @@ def test_expired_contracts_cost_nothing_in_the_sessions_after(traded: int) -> No
     ]
     steps = {key: step for symbol in strikes[:traded] for key, step in hold(symbol, 50).items()}
     counts = calls_of(lambda: play(series, steps, **RICH))
-    assert counts["order_simulator.py:working"] < 20 + traded
+    assert counts["order_simulator.py:working"] < 20
+    assert counts["order_simulator.py:working_in"] <= 40
