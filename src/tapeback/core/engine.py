@@ -468,7 +468,11 @@ class BacktestEngine:
 
     def _equity(self, fills: FillColumns) -> EquityColumns:
         played = [self.series[k] for k in self._finest]
-        marks = [candles[: self._closed(candles)] for candles in played]
+        # A series that was played to its end keeps the columns that it has worked out already.
+        marks = [
+            candles if (closed := self._closed(candles)) == len(candles) else candles[:closed]
+            for candles in played
+        ]
         postings = self.simulator.ledger.postings
         columns = equity_columns(self.portfolio.initial, marks, fills, postings)
         first = self.series[self._finest[0]]

@@ -13,6 +13,8 @@ from tapeback.models.fill import FillColumns
 from tapeback.models.posting import Posting
 from tapeback.utils.money import RUPEE
 
+# Rows that are worked on at a time, so that a long run needs no further columns of its length.
+_BLOCK = 1 << 16
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
 
@@ -70,7 +72,10 @@ def equity_columns(
         np.add.at(held, at[mine], fills.signed[mine])
         np.cumsum(held, out=held)
         if held.any():
-            equity += held * _marks(candles, ends)
+            last = _marks(candles, ends)
+            for begin in range(0, rows, _BLOCK):
+                part = slice(begin, begin + _BLOCK)
+                equity[part] += held[part] * last[part]
             invested |= held != 0
     return EquityColumns(ends, equity, invested, benchmark)
 

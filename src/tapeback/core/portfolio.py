@@ -194,12 +194,18 @@ class Portfolio:
     def _grouped_requirement(
         self, position: Position, buy: bool, quantity: int, price: float
     ) -> int:
+        """By how much more the group would block: apart for the part that closes and for what
+        opens beyond it, so that a reversal does not pay with the margin it is yet to free (S2)."""
         group = self._group_of[position.symbol, position.exchange, position.product]
         sign, units = (1 if buy else -1), round(price * RUPEE)
         resting = position.resting_buys if buy else position.resting_sells
         resting -= group.under_way(position.symbol, sign)
-        before = max(0, group.additional(position, sign * resting, units)) if resting else 0
-        return max(0, group.additional(position, sign * (resting + quantity), units) - before)
+        closing = min(quantity, max(0, -sign * position.quantity - resting))
+        steps = (resting, resting + closing, resting + quantity)
+        before, closed, after = (
+            group.additional(position, sign * step, units) if step else 0 for step in steps
+        )
+        return max(0, closed - before) + max(0, after - closed)
 
     def reserve(self, order: Order, position: Position, units: int) -> None:
         """Block a known margin for an order under way and count what is left of its quantity."""

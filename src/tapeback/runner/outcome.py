@@ -40,7 +40,6 @@ from tapeback.models.result import (
     Shortfall,
     StrategyFault,
 )
-from tapeback.runner.tax import tax_statement
 from tapeback.strategies.base import BaseStrategy
 from tapeback.utils.clock import date_of_day, to_ist
 from tapeback.utils.money import to_rupees, to_units
@@ -62,6 +61,8 @@ def result_of(
     itemised = ItemisedCharges(ledger, postings, rulebook, partial(shared_by_trades, ledger))
     tax = None
     if config.tax.enabled:
+        from tapeback.runner.tax import tax_statement
+
         tax = tax_statement(config.tax, ledger, trades, postings, itemised, rulebook)
     begun = min(int(candles.starts[0]) for candles in engine.series)
     metrics = MetricsCalculator().calculate(

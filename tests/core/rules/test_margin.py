@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from tapeback import Candles
+import tapeback
+from tapeback import BaseStrategy, Candle, Candles
 from tests.core.play import LIVE, SANDBOX, Played, Scripted, bars, flat, minutes, play
 from tests.core.rules.scenes import reasons, still
 
@@ -268,3 +269,26 @@ def test_a_change_blocks_what_the_changed_order_needs() -> None:
     steps = {0: send("sell", CALL, **limit), 1: change}
     # At 320: 102,300 - 16,000 + 33,000, and twice that.
     assert at(chain(**{CALL: 300}), steps, **RICH).strategy.notes == [119_300, 238_600]
+
+
+def test_a_reversal_is_margined_as_new() -> None:
+    """One future blocks about 1.4 lakh. With 2 lakh the way from one long to one short is refused
+    in one order, though the long's margin will be free then; closing it is not."""
+
+    class Turner(BaseStrategy):
+        def on_bar(self, candle: Candle) -> None:
+            if not self.get_orders() and not self.position():
+                self.buy(50, product="NRML")
+            elif self.position() == 50:
+                self.sell(100, product="NRML")
+                self.sell(50, product="NRML")
+
+    prices = [(22_000.0, 22_010.0, 21_990.0, 22_000.0)] * 3
+    candles = bars(*prices, symbol="NIFTY25JAN24FUT", exchange="NFO")
+    result = tapeback.backtest(Turner, candles, initial_cash=200_000)
+    assert [(order.quantity, order.status) for order in result.orders[:3]] == [
+        (50, "complete"),
+        (100, "rejected"),
+        (50, "complete"),
+    ]
+    assert result.orders[1].rejection_reason.startswith("Insufficient funds")
