@@ -379,7 +379,7 @@ class Matching(ABC):
             self.deliver()
 
     def _protect(self, book: Book, entry: Order, quantity: int) -> None:
-        """Place, or enlarge, the stop and the target of an entry where it was filled (S6). After the
+        """Place, or enlarge, the stop and target of an entry where it was filled (S6). After the
         square-off MIS only shrinks, and there is nothing to protect."""
         if entry.product == "MIS" and self.now >= book.hours.square_off:
             return
