@@ -10,8 +10,8 @@ import pytest
 from tapeback.data.bans import read_bans
 from tapeback.data.master import read_master_contract
 from tapeback.errors import DataFormatError, DataNotFoundError
+from tapeback.market.contracts.master import MasterContract
 from tapeback.market.instruments import instrument_of
-from tapeback.market.master import MasterContract
 from tapeback.models.instrument import Instrument
 from tapeback.utils.clock import day_of
 

@@ -11,7 +11,7 @@ from tapeback.data.provider import DataRequest
 from tapeback.data.quality import drop_frozen_tails, inspect
 from tapeback.data.synthetic import SyntheticDataProvider
 from tapeback.market.candles import Candles
-from tapeback.market.corporate_actions import Action, ActionBook
+from tapeback.market.settling.corporate_actions import Action, ActionBook
 from tapeback.models.candle import Series
 from tapeback.models.finding import Finding
 from tapeback.utils.clock import day_of, to_ns

@@ -14,7 +14,7 @@ from tapeback.data.walk import REGIMES
 from tapeback.errors import DataError, DataNotFoundError
 from tapeback.market.candles import Candles
 from tapeback.market.cleaning import clean
-from tapeback.market.corporate_actions import ActionBook
+from tapeback.market.settling.corporate_actions import ActionBook
 from tests.data.conformance import DataProviderContract, dates_of, same_bars
 
 

@@ -15,8 +15,8 @@ from tapeback.cli import failures
 from tapeback.core import corporate, expiring
 from tapeback.market.brokers import BROKERS
 from tapeback.market.charges import ROUNDINGS
-from tapeback.market.corporate_actions import KINDS
-from tapeback.market.plans import PLANS
+from tapeback.market.costs.plans import PLANS
+from tapeback.market.settling.corporate_actions import KINDS
 from tapeback.metrics.charges import LINE_OF_POSTING
 from tapeback.metrics.registry import DEFINITIONS
 from tapeback.strategies import hooks

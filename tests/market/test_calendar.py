@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from tapeback.data.files import read_candles
 from tapeback.errors import DataError
 from tapeback.market.calendar import Calendar, Session, calendar_of, days_of
-from tapeback.market.underlyings import has_derivatives
+from tapeback.market.contracts.underlyings import has_derivatives
 from tapeback.models.instrument import EXCHANGES
 from tapeback.utils.clock import date_of_day, day_of, midnight, to_ist, to_ns
 

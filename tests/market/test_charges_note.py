@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from tapeback.errors import ConfigError
 from tapeback.market.charges import ROUNDINGS, ChargeSchedule
-from tapeback.market.contract_note import Execution, Note, contract_note
-from tapeback.market.expiry_levies import delivery_levy, exercise_levy
+from tapeback.market.costs.contract_note import Execution, Note, contract_note
+from tapeback.market.costs.expiry_levies import delivery_levy, exercise_levy
 from tapeback.utils.clock import day_of
 from tapeback.utils.money import RUPEE
 

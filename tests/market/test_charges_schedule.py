@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 
 from tapeback.errors import ConfigError
 from tapeback.market.charges import ROUNDINGS, ChargeSchedule, charge
-from tapeback.market.levies import levies_of
-from tapeback.market.plans import BROKERS, PLANS
-from tapeback.market.segments import SEGMENTS, segment_of
+from tapeback.market.costs.levies import levies_of
+from tapeback.market.costs.plans import BROKERS, PLANS
+from tapeback.market.costs.segments import SEGMENTS, segment_of
 from tapeback.models.instrument import Instrument
 from tapeback.utils.clock import date_of_day, day_of
 from tapeback.utils.money import PAISA, RUPEE

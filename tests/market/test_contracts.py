@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tapeback.market.contracts import (
+from tapeback.market.contracts.terms import (
     freeze_by_level,
     lot_of,
     lot_row_of,

@@ -10,15 +10,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tapeback.market.corporate_actions import (
+from tapeback.market.instruments import instrument_of
+from tapeback.market.settlement import Holding
+from tapeback.market.settling.corporate_actions import (
     Action,
     ActionKind,
     ExDay,
     action_book,
     shipped_actions,
 )
-from tapeback.market.instruments import instrument_of
-from tapeback.market.settlement import Holding
 from tapeback.utils.clock import day_of
 from tapeback.utils.money import RUPEE, to_units
 

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tapeback.errors import DataError
-from tapeback.market.expiries import (
+from tapeback.market.contracts.expiries import (
     Expiry,
     IsTradingDay,
     expiries,

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tapeback.market.expiry import Levy, delivery_margin, settle_expiry
 from tapeback.market.instruments import instrument_of
+from tapeback.market.settling.expiry import Levy, delivery_margin, settle_expiry
 from tapeback.utils.clock import day_of
 from tapeback.utils.money import RUPEE, to_units
 

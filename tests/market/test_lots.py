@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tapeback.market.contracts.lots import LOT_MODES, Lot, LotMode, LotPolicy
+from tapeback.market.contracts.master import Listing, MasterContract
 from tapeback.market.instruments import instrument_of
-from tapeback.market.lots import LOT_MODES, Lot, LotMode, LotPolicy
-from tapeback.market.master import Listing, MasterContract
 from tapeback.models.instrument import Instrument
 from tapeback.utils.clock import day_of
 

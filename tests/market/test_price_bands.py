@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tapeback.market.contracts.price_bands import PriceBand, band_of, locked, protection_of
 from tapeback.market.instruments import instrument_of
-from tapeback.market.price_bands import PriceBand, band_of, locked, protection_of
 from tapeback.models.instrument import Instrument
 from tapeback.utils.clock import day_of
 

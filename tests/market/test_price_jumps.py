@@ -11,8 +11,8 @@ import pytest
 
 from tapeback.data.files import read_candles
 from tapeback.market.candles import Candles
-from tapeback.market.corporate_actions import Action, ActionBook, ActionKind, action_book
-from tapeback.market.price_jumps import (
+from tapeback.market.settling.corporate_actions import Action, ActionBook, ActionKind, action_book
+from tapeback.market.settling.price_jumps import (
     Examination,
     examine,
     findings_of,

@@ -9,7 +9,7 @@ from typing import Literal
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tapeback.market.tax_lots import (
+from tapeback.market.tax.lots import (
     ClosedTrade,
     Execution,
     Matched,

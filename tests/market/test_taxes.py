@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 
 from tapeback.errors import ConfigError
 from tapeback.market.dated import Rows, rows, table
-from tapeback.market.tax_lots import ClosedTrade, Dividend, Execution, match_shares
-from tapeback.market.tax_statement import CarriedLoss, Head, TaxStatement
-from tapeback.market.taxes import TaxCalculator, TaxSettings
+from tapeback.market.tax.calculator import TaxCalculator, TaxSettings
+from tapeback.market.tax.lots import ClosedTrade, Dividend, Execution, match_shares
+from tapeback.market.tax.statement import CarriedLoss, Head, TaxStatement
 from tapeback.models.instrument import InstrumentKind
 from tapeback.utils.clock import day_of
 from tapeback.utils.money import RUPEE

@@ -19,9 +19,9 @@ from hypothesis import strategies as st
 from tapeback import AppConfig, BacktestResult, BaseStrategy, Candle, Candles, Order, backtest
 from tapeback.core.path import MILLISECOND_NS
 from tapeback.market.charges import ChargeSchedule
-from tapeback.market.contract_note import Execution, contract_note
+from tapeback.market.costs.contract_note import Execution, contract_note
+from tapeback.market.costs.segments import segment_of
 from tapeback.market.instruments import instrument_of
-from tapeback.market.segments import segment_of
 from tapeback.models.config import DataConfig
 from tapeback.utils.clock import date_of, day_number, day_of, to_ns
 from tapeback.utils.money import RUPEE, to_units

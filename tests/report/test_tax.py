@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tapeback import BacktestResult, Candle
-from tapeback.market.tax_statement import HEADS, Head
+from tapeback.market.tax.statement import HEADS, Head
 from tapeback.models.config import AppConfig
 from tapeback.report.summary import summary
 from tapeback.utils.money import RUPEE, to_rupees

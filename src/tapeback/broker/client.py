@@ -17,8 +17,8 @@ from tapeback.broker.rules import OPENALGO, Refusal
 from tapeback.broker.service import BrokerService
 from tapeback.broker.session_book import SessionBook
 from tapeback.errors import DataError
-from tapeback.market.contracts import lot_of
-from tapeback.market.master import Listing
+from tapeback.market.contracts.master import Listing
+from tapeback.market.contracts.terms import lot_of
 from tapeback.models.order import Order
 
 if TYPE_CHECKING:

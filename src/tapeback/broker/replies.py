@@ -11,8 +11,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
+from tapeback.market.contracts.master import Listing
 from tapeback.market.instruments import expiry_text
-from tapeback.market.master import Listing
 from tapeback.models.fill import Fill
 from tapeback.models.instrument import Instrument
 from tapeback.models.order import Order

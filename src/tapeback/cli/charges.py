@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from tapeback.cli.options import OneOf
-from tapeback.market.segments import CHARGED_EXCHANGES, SEGMENTS
+from tapeback.market.costs.segments import CHARGED_EXCHANGES, SEGMENTS
 
 if TYPE_CHECKING:
     from decimal import Decimal

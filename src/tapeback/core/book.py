@@ -15,7 +15,7 @@ from tapeback.core.portfolio import Portfolio
 from tapeback.core.rules import ExecutionRules
 from tapeback.market import timeframes
 from tapeback.market.candles import Candles
-from tapeback.market.price_bands import locked
+from tapeback.market.contracts.price_bands import locked
 from tapeback.market.rulebook import Charge, Rulebook, SessionHours, SessionTerms
 from tapeback.market.settlement import Holding
 from tapeback.models.candle import Candle

@@ -11,9 +11,9 @@ from tapeback.core.expiring import Expiring
 from tapeback.core.order_simulator import OrderSimulator
 from tapeback.core.rules import ExecutionRules
 from tapeback.market.calendar import calendar_of
-from tapeback.market.contract_note import Execution, contract_note
+from tapeback.market.costs.contract_note import Execution, contract_note
+from tapeback.market.costs.segments import segment_of
 from tapeback.market.rulebook import Rulebook
-from tapeback.market.segments import segment_of
 from tapeback.market.settlement import Holding, closing_value, settlement_day
 from tapeback.models.position import Position
 from tapeback.utils.clock import day_number

@@ -1,5 +1,5 @@
 """Corporate actions: what splits, bonuses, dividends, rights and demergers make of shares held and
-of orders that rest, before the first price of the ex-date (`market/corporate_actions`)."""
+of orders that rest, before the first price of the ex-date (`market/settling/corporate_actions`)."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ import numpy as np
 from tapeback.core.book import Book, Change
 from tapeback.core.order_simulator import OrderSimulator
 from tapeback.market import timeframes
-from tapeback.market.corporate_actions import AdjustedOrder, Entitlement, ExDay
-from tapeback.market.price_jumps import examine, gaps_of
 from tapeback.market.rulebook import Rulebook
 from tapeback.market.settlement import Lot
+from tapeback.market.settling.corporate_actions import AdjustedOrder, Entitlement, ExDay
+from tapeback.market.settling.price_jumps import examine, gaps_of
 from tapeback.models.order import Order
 from tapeback.models.position import Position
 from tapeback.utils.clock import DAY_NS, day_number, midnight

@@ -1,14 +1,14 @@
-"""Contracts that end: settled in cash, by delivery, or worthless (`market/expiry`)."""
+"""Contracts that end: settled in cash, by delivery, or worthless (`market/settling/expiry`)."""
 
 from __future__ import annotations
 
 from tapeback.core.book import Book
 from tapeback.core.order_simulator import OrderSimulator
-from tapeback.market.expiry import Delivery, Levy, Settlement, settle_expiry
-from tapeback.market.expiry_levies import delivery_levy, exercise_levy
+from tapeback.market.costs.expiry_levies import delivery_levy, exercise_levy
+from tapeback.market.costs.segments import segment_of
 from tapeback.market.rulebook import Rulebook
-from tapeback.market.segments import segment_of
 from tapeback.market.settlement import closing_value
+from tapeback.market.settling.expiry import Delivery, Levy, Settlement, settle_expiry
 from tapeback.models.order import Order
 from tapeback.models.position import Position
 from tapeback.utils.money import RUPEE

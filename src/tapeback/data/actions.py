@@ -8,7 +8,7 @@ from pathlib import Path
 
 from tapeback.data.user_tables import UserRow, UserTable, parse_day
 from tapeback.errors import did_you_mean
-from tapeback.market.corporate_actions import KINDS, Action, ActionKind
+from tapeback.market.settling.corporate_actions import KINDS, Action, ActionKind
 from tapeback.models.instrument import CASH_EXCHANGES
 from tapeback.utils.money import to_units
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from tapeback.data.user_tables import UserTable, parse_day
-from tapeback.market.bans import BanList
+from tapeback.market.contracts.bans import BanList
 
 
 def read_bans(path: str | Path) -> BanList:

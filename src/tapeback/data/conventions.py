@@ -10,7 +10,7 @@ from tapeback.data.headers import Label
 from tapeback.errors import DataFormatError
 from tapeback.market import timeframes
 from tapeback.market.calendar import calendar_of, days_of
-from tapeback.market.hours import Clocks
+from tapeback.market.sessions.hours import Clocks
 from tapeback.models.finding import Finding
 from tapeback.utils.clock import DAY_NS, IST_OFFSET_NS, SECOND_NS, to_ist
 

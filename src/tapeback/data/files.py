@@ -29,7 +29,7 @@ from tapeback.market import timeframes
 from tapeback.market.calendar import days_of
 from tapeback.market.candles import Candles
 from tapeback.market.cleaning import clean
-from tapeback.market.corporate_actions import ActionBook
+from tapeback.market.settling.corporate_actions import ActionBook
 from tapeback.models.candle import Series
 from tapeback.models.finding import Finding, Origin
 from tapeback.utils.clock import DAY_NS, IST_OFFSET_NS, to_ist

@@ -8,8 +8,8 @@ import msgspec
 
 from tapeback.data.user_tables import UserRow, UserTable, parse_day
 from tapeback.errors import DataFormatError, did_you_mean
+from tapeback.market.contracts.master import Listing, MasterContract
 from tapeback.market.instruments import instrument_of
-from tapeback.market.master import Listing, MasterContract
 from tapeback.models.instrument import (
     DERIVATIVE_EXCHANGES,
     EXCHANGES,

@@ -11,8 +11,8 @@ import numpy.typing as npt
 from tapeback.market import timeframes
 from tapeback.market.calendar import calendar_of
 from tapeback.market.candles import Candles
-from tapeback.market.corporate_actions import ActionBook, action_book
-from tapeback.market.price_jumps import unadjusted_jumps
+from tapeback.market.settling.corporate_actions import ActionBook, action_book
+from tapeback.market.settling.price_jumps import unadjusted_jumps
 from tapeback.models.finding import Finding, Severity
 from tapeback.models.instrument import CASH_EXCHANGES
 from tapeback.utils.clock import (

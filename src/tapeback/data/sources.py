@@ -9,7 +9,7 @@ from tapeback.data.provider import DataProvider, DataRequest
 from tapeback.data.synthetic import SyntheticDataProvider
 from tapeback.errors import DataError, DataNotFoundError
 from tapeback.market.candles import Candles
-from tapeback.market.corporate_actions import ActionBook
+from tapeback.market.settling.corporate_actions import ActionBook
 from tapeback.models.config import DataConfig
 from tapeback.utils.clock import day_of, midnight
 

@@ -14,8 +14,8 @@ import numpy.typing as npt
 
 from tapeback.errors import DataError, did_you_mean
 from tapeback.market.dated import table
-from tapeback.market.hours import Clocks, group_of
-from tapeback.market.schedule import Closing, Schedule, Session, Span, years_of
+from tapeback.market.sessions.hours import Clocks, group_of
+from tapeback.market.sessions.schedule import Closing, Schedule, Session, Span, years_of
 from tapeback.utils.clock import DAY_NS, IST_OFFSET_NS
 
 __all__ = ["Calendar", "Closing", "Session", "calendar_of", "days_of"]

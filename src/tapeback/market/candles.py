@@ -16,7 +16,7 @@ from tapeback.errors import DataFormatError
 from tapeback.market import timeframes
 from tapeback.market.calendar import calendar_of, days_of
 from tapeback.market.cleaning import clean
-from tapeback.market.hours import Clocks
+from tapeback.market.sessions.hours import Clocks
 from tapeback.models.candle import Candle, Series
 from tapeback.models.finding import Finding, Origin
 from tapeback.utils.clock import DAY_NS, IST_OFFSET_NS

@@ -14,11 +14,11 @@ from typing import Literal, get_args
 import msgspec
 
 from tapeback.errors import ConfigError, did_you_mean
+from tapeback.market.costs.levies import Levies, levies_of, ppb, sides
+from tapeback.market.costs.plans import PlanSpec, plan_of
+from tapeback.market.costs.rates import EXACT, Parts, Rates, nearest
+from tapeback.market.costs.segments import Segment, traded_segment
 from tapeback.market.dated import Row
-from tapeback.market.levies import Levies, levies_of, ppb, sides
-from tapeback.market.plans import PlanSpec, plan_of
-from tapeback.market.rates import EXACT, Parts, Rates, nearest
-from tapeback.market.segments import Segment, traded_segment
 from tapeback.utils.clock import day_of
 from tapeback.utils.money import PAISA, RUPEE, to_units
 

@@ -14,24 +14,24 @@ from typing import Literal
 import msgspec
 
 from tapeback.errors import DataError
-from tapeback.market.bans import BanList
 from tapeback.market.brokers import BrokerProfile, BrokerRules, broker_of, change_days
 from tapeback.market.calendar import calendar_of
 from tapeback.market.charges import ChargeSchedule
-from tapeback.market.contracts import terms_of, whole_lots
-from tapeback.market.corporate_actions import ActionBook
+from tapeback.market.contracts.bans import BanList
+from tapeback.market.contracts.lots import Lot, LotPolicy
+from tapeback.market.contracts.master import Listing, MasterContract
+from tapeback.market.contracts.price_bands import LimitProtection, PriceBand
+from tapeback.market.contracts.terms import terms_of, whole_lots
+from tapeback.market.contracts.underlyings import has_derivatives, underlyings_row
+from tapeback.market.costs.rates import Rates
+from tapeback.market.costs.segments import segment_of
 from tapeback.market.dated import Row
-from tapeback.market.expiry import delivery_margin
 from tapeback.market.instruments import instrument_of
-from tapeback.market.lots import Lot, LotPolicy
 from tapeback.market.margin import PPM, MarginModel, MarginPolicy, MarginTerms, OptionTerms
-from tapeback.market.master import Listing, MasterContract
-from tapeback.market.price_bands import LimitProtection, PriceBand
-from tapeback.market.rates import Rates
-from tapeback.market.schedule import Session
-from tapeback.market.segments import segment_of
+from tapeback.market.sessions.schedule import Session
+from tapeback.market.settling.corporate_actions import ActionBook
+from tapeback.market.settling.expiry import delivery_margin
 from tapeback.market.squareoff import squareoff_rule, time_of
-from tapeback.market.underlyings import has_derivatives, underlyings_row
 from tapeback.models.instrument import Instrument
 
 Fidelity = Literal["live", "sandbox", "none"]

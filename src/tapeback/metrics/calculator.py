@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from tapeback.market.tax_statement import TaxStatement
+    from tapeback.market.tax.statement import TaxStatement
     from tapeback.models.fill import Fill
     from tapeback.models.posting import Posting
     from tapeback.models.trade import Trade

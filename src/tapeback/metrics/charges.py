@@ -7,10 +7,10 @@ from functools import cached_property
 
 from msgspec.structs import astuple, replace
 
-from tapeback.market.contract_note import Execution, Note, NoteLine, contract_note
-from tapeback.market.rates import ChargeLines, Rates
+from tapeback.market.costs.contract_note import Execution, Note, NoteLine, contract_note
+from tapeback.market.costs.rates import ChargeLines, Rates
+from tapeback.market.costs.segments import segment_of
 from tapeback.market.rulebook import Rulebook
-from tapeback.market.segments import segment_of
 from tapeback.models.charges import ChargesByLine
 from tapeback.models.fill import Fill
 from tapeback.models.posting import Posting

@@ -25,7 +25,7 @@ from tapeback.models.trade import Trade
 from tapeback.utils.clock import MINUTE_NS, to_ist
 
 if TYPE_CHECKING:
-    from tapeback.market.tax_statement import TaxStatement
+    from tapeback.market.tax.statement import TaxStatement
     from tapeback.metrics.charges import ItemisedCharges
 
 

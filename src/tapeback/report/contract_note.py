@@ -14,7 +14,7 @@ from tapeback.utils.clock import day_number, day_of
 from tapeback.utils.money import to_rupees
 
 if TYPE_CHECKING:
-    from tapeback.market.contract_note import NoteLine
+    from tapeback.market.costs.contract_note import NoteLine
     from tapeback.models.result import BacktestResult
 
 _FOUR_DECIMALS = frozenset({"CDS", "BCD"})

@@ -20,7 +20,7 @@ from tapeback.report.stamps import iso_column
 from tapeback.utils.money import to_rupees
 
 if TYPE_CHECKING:
-    from tapeback.market.tax_statement import HeadYear
+    from tapeback.market.tax.statement import HeadYear
     from tapeback.models.result import BacktestResult
 
 # Spreadsheets take a cell that begins with one of these for a formula.

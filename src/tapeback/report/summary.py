@@ -15,7 +15,7 @@ from tapeback.report.rupees import grouped, percent, rupees
 from tapeback.utils.money import to_rupees
 
 if TYPE_CHECKING:
-    from tapeback.market.tax_statement import TaxStatement
+    from tapeback.market.tax.statement import TaxStatement
     from tapeback.models.order import Order
     from tapeback.models.result import BacktestResult
 

@@ -12,11 +12,11 @@ from tapeback.data.bans import read_bans
 from tapeback.data.master import read_master_contract
 from tapeback.market.brokers import broker_of
 from tapeback.market.charges import ChargeSchedule
-from tapeback.market.corporate_actions import ActionBook, action_book
-from tapeback.market.lots import LotPolicy
+from tapeback.market.contracts.lots import LotPolicy
+from tapeback.market.costs.plans import PlanSpec
 from tapeback.market.margin import MarginModel
-from tapeback.market.plans import PlanSpec
 from tapeback.market.rulebook import Rulebook
+from tapeback.market.settling.corporate_actions import ActionBook, action_book
 from tapeback.models.config import AppConfig
 from tapeback.models.order import PRODUCTS
 from tapeback.settings.market_rules import plan_and_rounding

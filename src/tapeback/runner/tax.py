@@ -10,11 +10,12 @@ import msgspec
 
 from tapeback.core.corporate import RULE as ACTION_RULE
 from tapeback.core.expiring import RULE as EXPIRY_RULE
-from tapeback.market import contract_note as notes
-from tapeback.market.rates import ChargeLines
+from tapeback.market.costs import contract_note as notes
+from tapeback.market.costs.rates import ChargeLines
+from tapeback.market.costs.segments import segment_of
 from tapeback.market.rulebook import Rulebook
-from tapeback.market.segments import segment_of
-from tapeback.market.tax_lots import (
+from tapeback.market.tax.calculator import TaxCalculator, TaxSettings
+from tapeback.market.tax.lots import (
     ClosedTrade,
     Dividend,
     Execution,
@@ -23,8 +24,7 @@ from tapeback.market.tax_lots import (
     execution_of,
     match_shares,
 )
-from tapeback.market.tax_statement import CarriedLoss, TaxStatement
-from tapeback.market.taxes import TaxCalculator, TaxSettings
+from tapeback.market.tax.statement import CarriedLoss, TaxStatement
 from tapeback.metrics.charges import ItemisedCharges
 from tapeback.models.config import TaxConfig
 from tapeback.models.fill import Fill

@@ -10,7 +10,7 @@ from tapeback.settings.document import Document, KeyPath
 from tapeback.settings.problems import Problem, Problems, unresolved
 
 if TYPE_CHECKING:
-    from tapeback.market.plans import PlanSpec
+    from tapeback.market.costs.plans import PlanSpec
 
 _COSTS_KEYS = ("plan", "rounding")
 
@@ -59,7 +59,7 @@ def _costs_problems(costs: Any) -> Iterator[tuple[KeyPath, str]]:
 
 
 def _plan_problems(plan: Any, place: str) -> Iterator[tuple[KeyPath, str]]:
-    from tapeback.market.plans import plan_of
+    from tapeback.market.costs.plans import plan_of
 
     if isinstance(plan, str | Mapping):
         yield from _refused(plan_of, plan, place)

@@ -7,8 +7,8 @@ from functools import cache
 from typing import NamedTuple
 
 from tapeback.market.dated import Row, rows, table
-from tapeback.market.tax_lots import ClosedTrade
-from tapeback.market.tax_statement import Head
+from tapeback.market.tax.lots import ClosedTrade
+from tapeback.market.tax.statement import Head
 from tapeback.models.instrument import CASH_EXCHANGES
 from tapeback.utils.clock import date_of_day, day_of
 from tapeback.utils.money import RUPEE

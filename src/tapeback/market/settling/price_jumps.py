@@ -14,8 +14,8 @@ import numpy as np
 
 from tapeback.market import timeframes
 from tapeback.market.candles import Candles
-from tapeback.market.corporate_actions import Action, ActionBook, ExDay
 from tapeback.market.dated import rows
+from tapeback.market.settling.corporate_actions import Action, ActionBook, ExDay
 from tapeback.models.finding import Finding
 from tapeback.models.instrument import CASH_EXCHANGES
 from tapeback.utils.clock import DAY_NS, date_of_day

@@ -12,8 +12,8 @@ from collections.abc import Iterable
 import msgspec
 
 from tapeback.market.charges import ChargeSchedule
-from tapeback.market.rates import EXACT, ChargeLines, Parts, Rates, nearest
-from tapeback.market.segments import CASH_SEGMENTS, Segment
+from tapeback.market.costs.rates import EXACT, ChargeLines, Parts, Rates, nearest
+from tapeback.market.costs.segments import CASH_SEGMENTS, Segment
 
 _BILLION = 1_000_000_000
 

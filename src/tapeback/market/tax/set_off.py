@@ -6,8 +6,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from tapeback.market.dated import Row
-from tapeback.market.tax_rules import PPM, TaxRules, first_day, ppm, rupee_share
-from tapeback.market.tax_statement import HEADS, CarriedLoss, Head, SetOff
+from tapeback.market.tax.rules import PPM, TaxRules, first_day, ppm, rupee_share
+from tapeback.market.tax.statement import HEADS, CarriedLoss, Head, SetOff
 from tapeback.utils.money import RUPEE
 
 # Those that may meet the fewest heads choose first.

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import msgspec
 
+from tapeback.market.costs.levies import ppb, sides
+from tapeback.market.costs.rates import ChargeLines, nearest
+from tapeback.market.costs.segments import traded_segment
 from tapeback.market.dated import Row, rows
-from tapeback.market.levies import ppb, sides
-from tapeback.market.rates import ChargeLines, nearest
-from tapeback.market.segments import traded_segment
 from tapeback.utils.money import PAISA
 
 _BILLION = 1_000_000_000

@@ -9,8 +9,8 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from tapeback.market.contracts.underlyings import has_derivatives
 from tapeback.market.dated import Row, rows, table
-from tapeback.market.underlyings import has_derivatives
 from tapeback.models.instrument import INDEX_EXCHANGES
 from tapeback.utils.clock import MINUTE_NS
 

@@ -9,9 +9,9 @@ from typing import Any
 import msgspec
 
 from tapeback.errors import ConfigError, did_you_mean
+from tapeback.market.costs.levies import ppb
+from tapeback.market.costs.segments import CASH_SEGMENTS, SEGMENTS, Segment
 from tapeback.market.dated import Row, Rows, rows
-from tapeback.market.levies import ppb
-from tapeback.market.segments import CASH_SEGMENTS, SEGMENTS, Segment
 from tapeback.utils.money import RUPEE
 
 BROKERS = ("zerodha", "groww", "upstox", "angelone", "dhan", "fyers")

@@ -7,8 +7,8 @@ from typing import NamedTuple
 
 import msgspec
 
+from tapeback.market.costs.plans import Tariff
 from tapeback.market.dated import Row
-from tapeback.market.plans import Tariff
 
 # Rates are billionths, GST hundredths of a per cent: parts of a unit in which all lines are whole.
 EXACT = 1_000_000_000 * 10_000

@@ -8,8 +8,8 @@ from functools import cache
 
 import msgspec
 
+from tapeback.market.costs.segments import CASH_SEGMENTS, Segment, venue_of
 from tapeback.market.dated import Row, Rows, rows
-from tapeback.market.segments import CASH_SEGMENTS, Segment, venue_of
 
 PPB_PER_PERCENT = 10_000_000
 _LETTERS = re.compile(r"[A-Z]+")

@@ -14,10 +14,10 @@ from dataclasses import dataclass
 from typing import Literal
 
 from tapeback.errors import ConfigError
-from tapeback.market.tax_lots import ClosedTrade, Dividend
-from tapeback.market.tax_rules import Income, TaxRules, financial_year, first_day, ppm
-from tapeback.market.tax_rules import rupee_share as share
-from tapeback.market.tax_set_off import (
+from tapeback.market.tax.lots import ClosedTrade, Dividend
+from tapeback.market.tax.rules import Income, TaxRules, financial_year, first_day, ppm
+from tapeback.market.tax.rules import rupee_share as share
+from tapeback.market.tax.set_off import (
     Pool,
     Surcharge,
     exempt_long_term,
@@ -26,7 +26,7 @@ from tapeback.market.tax_set_off import (
     surcharge_of,
     tax_of,
 )
-from tapeback.market.tax_statement import (
+from tapeback.market.tax.statement import (
     HEADS,
     CarriedLoss,
     Head,

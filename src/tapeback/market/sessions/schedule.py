@@ -11,15 +11,15 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
+from tapeback.market.contracts.underlyings import underlyings_row
 from tapeback.market.dated import Row, rows, table
-from tapeback.market.hours import (
+from tapeback.market.sessions.hours import (
     Clocks,
     Minutes,
     RegularHours,
     minutes_of,
     span_of,
 )
-from tapeback.market.underlyings import underlyings_row
 from tapeback.models.instrument import INDEX_EXCHANGES
 from tapeback.utils.clock import MINUTE_NS, date_of_day, day_of, midnight
 

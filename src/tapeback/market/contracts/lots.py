@@ -10,8 +10,8 @@ from typing import Literal
 
 import msgspec
 
-from tapeback.market.contracts import latest_lot, lot_of
-from tapeback.market.master import MasterContract
+from tapeback.market.contracts.master import MasterContract
+from tapeback.market.contracts.terms import latest_lot, lot_of
 from tapeback.models.instrument import Instrument
 
 LotMode = Literal["dated", "today", "scale"]

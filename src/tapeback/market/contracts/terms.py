@@ -12,10 +12,10 @@ from typing import Any
 
 import msgspec
 
+from tapeback.market.contracts.expiries import expiry_kind
+from tapeback.market.contracts.price_bands import LimitProtection, PriceBand, band_of, protection_of
 from tapeback.market.dated import Row, Rows, rows, table
-from tapeback.market.expiries import expiry_kind
 from tapeback.market.instruments import INDEX_UNDERLYINGS
-from tapeback.market.price_bands import LimitProtection, PriceBand, band_of, protection_of
 from tapeback.models.instrument import CASH_EXCHANGES, Instrument
 from tapeback.utils.clock import date_of_day, day_of
 

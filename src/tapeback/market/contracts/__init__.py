@@ -1,0 +1,1 @@
+"""What an instrument is on a day: lots, ticks, bands, expiries, listings."""

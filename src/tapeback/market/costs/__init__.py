@@ -1,0 +1,1 @@
+"""The parts of a charge: levies, plans, rates, contract notes."""

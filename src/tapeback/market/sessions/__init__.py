@@ -1,0 +1,1 @@
+"""When exchanges trade: regular hours and the days that differ."""

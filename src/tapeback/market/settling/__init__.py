@@ -1,0 +1,1 @@
+"""What becomes of contracts and shares without a trade: expiry and corporate actions."""

@@ -1,0 +1,1 @@
+"""An estimate of the income tax of a run."""
