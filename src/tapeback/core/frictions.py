@@ -9,6 +9,7 @@ import numpy as np
 
 from tapeback.core.rules import SLIPPAGE_DIALS, ExecutionRules
 from tapeback.market.candles import Candles
+from tapeback.market.dated import Row
 from tapeback.market.slippage import slippage_class, slippage_row
 from tapeback.models.instrument import Instrument
 from tapeback.utils.clock import day_number
@@ -23,7 +24,8 @@ Parts = tuple[float, float, float, float, float]
 
 
 class Frictions:
-    """Prices of one instrument's MARKET-like fills."""
+    """Prices of one instrument's MARKET-like fills. `used` are the rows of the slippage table that
+    moved them."""
 
     def __init__(self, rules: ExecutionRules, instrument: Instrument, candles: Candles) -> None:
         self._instrument = instrument
@@ -34,6 +36,7 @@ class Frictions:
         self._spread = rules.spread_bps / 2e4
         self._impact = rules.impact
         self._on_grid = rules.exchange_rules
+        self.used: dict[Row, None] = {}
         self._tick = 0.0
         self._per_rupee = 0
         self._least = 0.0
@@ -100,6 +103,7 @@ class Frictions:
     def _choose_class(self, reference: float) -> None:
         """Take percentage and ticks from the table's row; an option's row follows its price."""
         row = slippage_row(slippage_class(self._instrument, reference))
+        self.used[row.basis] = None
         self._percent = row.percent / 100 * self._dial
         self._least = row.ticks * self._tick * self._dial
         self._moving_class = self._instrument.kind == "option"

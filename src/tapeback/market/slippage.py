@@ -3,38 +3,29 @@
 from __future__ import annotations
 
 from functools import cache
-from importlib.resources import files
-from typing import Any
 
 import msgspec
-from ruamel.yaml import YAML
 
+from tapeback.market.dated import Row, table
 from tapeback.market.instruments import INDEX_UNDERLYINGS
 from tapeback.models.instrument import Instrument
+from tapeback.utils.clock import day_of
 
 _COMMODITY = frozenset({"MCX", "NCDEX", "NCO"})
 
 
 class SlippageRow(msgspec.Struct, frozen=True):
-    """The larger of `ticks` and `percent` of the price; `confidence` and `source` are its basis."""
+    """The larger of `ticks` and `percent` of the price; `basis` says where that comes from."""
 
     name: str
     ticks: float
     percent: float
-    confidence: str
-    source: str
-
-
-@cache
-def _table() -> dict[str, Any]:
-    text = files("tapeback.market").joinpath("tables/slippage.yaml").read_text(encoding="utf-8")
-    table: dict[str, Any] = YAML(typ="safe", pure=True).load(text)
-    return table
+    basis: Row
 
 
 @cache
 def _large_equities() -> frozenset[str]:
-    return frozenset(_table()["large_equities"])
+    return frozenset(table("slippage")["large_equities"])
 
 
 def slippage_class(instrument: Instrument, price: float) -> str:
@@ -60,5 +51,6 @@ def slippage_class(instrument: Instrument, price: float) -> str:
 @cache
 def slippage_row(name: str) -> SlippageRow:
     """One row of the table."""
-    row = _table()["classes"][name]
-    return SlippageRow(name, row["ticks"], row["percent"], row["confidence"], row["source"])
+    row = table("slippage")["classes"][name]
+    basis = Row(f"slippage.{name}", day_of(row["from"]), row["confidence"], row["source"], row)
+    return SlippageRow(name, row["ticks"], row["percent"], basis)

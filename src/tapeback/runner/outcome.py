@@ -59,6 +59,8 @@ def result_of(
     trades = match_trades(ledger)
     postings = tuple(ledger.postings)
     itemised = ItemisedCharges(ledger, postings, rulebook, partial(shared_by_trades, ledger))
+    for book in simulator.books.values():
+        rulebook.note(book.frictions.used)
     tax = None
     if config.tax.enabled:
         from tapeback.runner.tax import tax_statement
