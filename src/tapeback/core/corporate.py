@@ -30,7 +30,12 @@ class CorporateActions:
         self._factors: dict[Book, list[tuple[int, float]]] = {}
         for book in simulator.books.values():
             candles, instrument = book.candles, book.instrument
-            known = rulebook.actions.of(instrument.symbol, instrument.exchange)
+            first, last = (day_number(int(candles.starts[at])) for at in (0, -1))
+            known = [
+                day
+                for day in rulebook.actions.of(instrument.symbol, instrument.exchange)
+                if first < day.day <= last
+            ]
             if not known or instrument.kind != "equity":
                 continue
             if timeframes.duration(candles.timeframe) <= DAY_NS:

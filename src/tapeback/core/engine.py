@@ -76,17 +76,22 @@ class Cut(NamedTuple):
 def _cuts(book: Book, first: int, after: int) -> deque[Cut]:
     """The cuts of the session of the bars `first` to `after`, in the order of their times."""
     candles, hours = book.candles, book.hours
-    found = []
-    if hours.square_off < NEVER:
-        due = hours.square_off
-        at = first + int(np.searchsorted(candles.starts[first:after], due))
-        spanned = at > first and bool(candles.ends[at - 1] > due)
-        found.append(Cut(at, at < after and not spanned, due, True))
+    found: deque[Cut] = deque()
+    starts = candles.starts[first:after]
     if hours.continuous_ends < hours.closes:
         due = hours.continuous_ends
-        at = first + int(np.searchsorted(candles.starts[first:after], due))
-        found.append(Cut(at, False, due, False))
-    return deque(sorted(found, key=lambda cut: (cut.before, cut.due)))
+        found.append(Cut(first + int(starts.searchsorted(due)), False, due, False))
+    due = hours.square_off
+    if due < NEVER:
+        at = first + int(starts.searchsorted(due))
+        spanned = at > first and bool(candles.ends[at - 1] > due)
+        cut = Cut(at, at < after and not spanned, due, True)
+        # An auction that begins with the very bar comes after a square-off that was due before.
+        if found and (found[0].before, found[0].due) < (cut.before, due):
+            found.append(cut)
+        else:
+            found.appendleft(cut)
+    return found
 
 
 class _Halt(BaseException):
