@@ -9,7 +9,6 @@ from tapeback.core.book import Book, Change
 from tapeback.core.order_simulator import OrderSimulator
 from tapeback.market import timeframes
 from tapeback.market.rulebook import Rulebook
-from tapeback.market.settlement import Lot
 from tapeback.market.settling.corporate_actions import AdjustedOrder, Entitlement, ExDay
 from tapeback.market.settling.price_jumps import examine, gaps_of
 from tapeback.models.order import Order
@@ -76,6 +75,8 @@ class CorporateActions:
                 )
                 self._rulebook.note(due.rows)
                 self._book(book, position, ex_day, due)
+                if position.product == "CNC" and book.holding is not None:
+                    ex_day.apply_to_holding(book.holding, close=close, price=price)
         for order in self._simulator.working_in(book):
             self._adjust(book, order, ex_day, close)
 
@@ -109,9 +110,6 @@ class CorporateActions:
             simulator.book_shares(book, position, more, RULE)
         if position.product == "CNC":
             position.overnight, position.overnight_cost = due.quantity, due.cost
-            if book.holding is not None:
-                whole = Lot(due.quantity, due.cost, ex_day.day, ex_day.day)
-                book.holding.lots = [whole] if due.quantity else []
         if due.cash:
             simulator.post(book, kinds, due.cash, f"{kinds} of {symbol}", charge=False)
         if due.child_quantity:
