@@ -20,7 +20,7 @@ from tapeback.market.charges import ChargeSchedule
 from tapeback.market.contracts.bans import BanList
 from tapeback.market.contracts.lots import Lot, LotPolicy
 from tapeback.market.contracts.master import Listing, MasterContract
-from tapeback.market.contracts.price_bands import LimitProtection, PriceBand
+from tapeback.market.contracts.price_bands import LOCKED_SHARE, LimitProtection, PriceBand
 from tapeback.market.contracts.terms import terms_of, whole_lots
 from tapeback.market.contracts.underlyings import has_derivatives, underlyings_row
 from tapeback.market.costs.rates import Rates
@@ -39,8 +39,6 @@ NEVER = 1 << 62
 # Charges in money units of an execution: whether it buys, its value, and the value of its order's
 # executions before it, in money units.
 Charge = Callable[[bool, int, int], int]
-# Of a stock whose band is not known, one price this far from the last close is a locked band (S7).
-_LOCKED_SHARE = 0.049
 _GRID = 1e-7
 # No delivery margin is asked for earlier than four trading days before the expiry.
 _DELIVERY_DAYS = 14
@@ -255,4 +253,4 @@ def _locks(instrument: Instrument, band: PriceBand | None, close: float) -> tupl
         return 0.0, inf
     if band is not None and band.certain:
         return band.lower + _GRID, band.upper - _GRID
-    return close * (1 - _LOCKED_SHARE), close * (1 + _LOCKED_SHARE)
+    return close * (1 - LOCKED_SHARE), close * (1 + LOCKED_SHARE)

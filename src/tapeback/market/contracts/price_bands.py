@@ -20,7 +20,7 @@ Side = Literal["upper", "lower"]
 _CURRENCY = frozenset({"CDS", "BCD"})
 _EQUITY_DERIVATIVES = frozenset({"NFO", "BFO"})
 # Of a stock whose band is not known, one price this far from the last close is a locked band (S7).
-_LOCKED_SHARE = 0.049
+LOCKED_SHARE = 0.049
 _GRID = 10_000
 
 
@@ -181,7 +181,7 @@ def _rule(
 
 def _far_side(price: float, close: float) -> Side | None:
     move = price / close - 1 if close > 0 else 0.0
-    if abs(move) < _LOCKED_SHARE - 1e-9:
+    if abs(move) < LOCKED_SHARE - 1e-9:
         return None
     return "upper" if move > 0 else "lower"
 
