@@ -4,7 +4,9 @@ TapebackError                    anything below; never raised itself
 ├── ConfigError                  settings that cannot be used, all of them at once
 ├── DataError                    market data that cannot be used
 │   ├── DataNotFoundError        no such file, symbol, range, or no data source at all
-│   └── DataFormatError          a row or a column that cannot be read
+│   ├── DataFormatError          a row or a column that cannot be read
+│   ├── DataSourceError          a server or a database that does not answer, or refuses to
+│   └── CacheError               the candle cache cannot be read or written
 ├── StrategyError                a strategy or a bot
 │   ├── StrategyNotFoundError    no such name, file or class
 │   ├── StrategyLoadError        its file fails while being imported or constructed
@@ -70,6 +72,14 @@ class DataNotFoundError(DataError):
 
 class DataFormatError(DataError):
     """A row or a column that cannot be read; `where` is `file:row`."""
+
+
+class DataSourceError(DataError):
+    """A server or a database of market data does not answer, or refuses to."""
+
+
+class CacheError(DataError):
+    """The candle cache cannot be opened, read or written; what it holds is left as it is."""
 
 
 class StrategyError(TapebackError):

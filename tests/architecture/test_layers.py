@@ -41,7 +41,7 @@ def test_the_source_keeps_every_contract() -> None:
         ("core/__init__.py", "import sqlite3", "The simulation is pure"),
         ("metrics/__init__.py", "import random", "The simulation is pure"),
         ("market/__init__.py", "import pandas", "The simulation is pure"),
-        ("settings/__init__.py", "import httpx", "No module reaches the network"),
+        ("settings/__init__.py", "import httpx", "Only OpenAlgo's transport reaches the network"),
         ("utils/money.py", "import backtrader", "Copyleft engines are never imported"),
     ],
 )

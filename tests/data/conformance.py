@@ -127,7 +127,7 @@ class DataProviderContract:
 
     def test_the_kind_of_source_is_stated(self, provider: DataProvider, whole: DataRequest) -> None:
         origin = provider.fetch(whole).origin
-        assert origin.kind in ("file", "synthetic")
+        assert origin.kind in ("file", "synthetic", "cache", "historify", "openalgo")
         assert origin.detail
         assert provider.describe().startswith(origin.kind)
 

@@ -21,7 +21,7 @@ from tapeback.data.conventions import (
 )
 from tapeback.data.headers import Label
 from tapeback.data.provider import DataRequest
-from tapeback.data.quality import drop_frozen_tails, inspect, with_findings
+from tapeback.data.quality import coarsened, examine
 from tapeback.data.stamps import NO_STAMP, to_utc
 from tapeback.data.tables import Table, read_table
 from tapeback.errors import DataError, DataFormatError, DataNotFoundError, did_you_mean
@@ -104,9 +104,8 @@ class FileDataProvider:
         label = rows.settle_stamps(native, self.label)
         names = ", ".join(Path(path).name for path in self.paths)
         candles = rows.candles(native, label, names)
-        candles, tails = drop_frozen_tails(candles)
-        candles = with_findings(candles, (*tails, *inspect(candles, self.actions)))
-        return _coarsened(candles, request.series(native))
+        candles = examine(candles, actions=self.actions)
+        return coarsened(candles, request.series(native).timeframe)
 
 
 class _Rows:
@@ -309,21 +308,6 @@ class _Rows:
 
 def _upper(symbols: npt.NDArray[Any]) -> npt.NDArray[Any]:
     return np.char.upper(symbols.astype("U"))
-
-
-def _coarsened(candles: Candles, series: Series) -> Candles:
-    """The candles in the timeframe of `series`, saying so where it is not their own."""
-    if candles.timeframe == series.timeframe:
-        return candles
-    finding = Finding(
-        code="resampled",
-        severity="note",
-        message=f"{len(candles)} bars of {candles.timeframe} were made into {series.timeframe}",
-        count=len(candles),
-        where=f"{candles[0].timestamp:%Y-%m-%d}",
-        action="resampled",
-    )
-    return with_findings(candles.resample(series.timeframe), (finding,))
 
 
 def _resolve(paths: Sequence[PathLike]) -> list[Path]:

@@ -33,6 +33,29 @@ _JUMP = 0.2
 _FULL_SESSION = 0.75
 
 
+def examine(candles: Candles, *, actions: ActionBook | None = None) -> Candles:
+    """What every provider hands out: `candles` without what cannot be part of a session, with all
+    that was noticed about them in their findings. Jumps of shares are held against `actions` (the
+    shipped ones)."""
+    candles, tails = drop_frozen_tails(candles)
+    return with_findings(candles, (*tails, *inspect(candles, actions)))
+
+
+def coarsened(candles: Candles, timeframe: str) -> Candles:
+    """The candles in `timeframe`, saying so where it is not their own."""
+    if candles.timeframe == timeframe:
+        return candles
+    finding = Finding(
+        code="resampled",
+        severity="note",
+        message=f"{len(candles)} bars of {candles.timeframe} were made into {timeframe}",
+        count=len(candles),
+        where=f"{candles[0].timestamp:%Y-%m-%d}",
+        action="resampled",
+    )
+    return with_findings(candles.resample(timeframe), (finding,))
+
+
 def inspect(candles: Candles, actions: ActionBook | None = None) -> tuple[Finding, ...]:
     """Findings about sessions, hours, holes, frozen prices, jumps and volume; nothing is changed.
 
