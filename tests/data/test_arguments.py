@@ -29,6 +29,10 @@ from tapeback.errors import ConfigError
             "NIFTY:NSE_INDEX:5m=synthetic",
             DataArgument(source="synthetic", symbol="NIFTY", exchange="NSE_INDEX", timeframe="5m"),
         ),
+        (
+            "nifty:NSE_INDEX:D",
+            DataArgument(source=None, symbol="NIFTY", exchange="NSE_INDEX", timeframe="1d"),
+        ),
     ],
 )
 def test_the_forms(text: str, expected: DataArgument) -> None:
@@ -41,7 +45,7 @@ def test_the_forms(text: str, expected: DataArgument) -> None:
     [
         ("", "empty"),
         ("NIFTY:NSE=bars.csv", "must be PATH or SYMBOL:EXCHANGE:TIMEFRAME=PATH"),
-        ("NIFTY:NSE_INDEX:1m", "names a series but no file"),
+        ("NIFTY:NSE_IDX:1m", "did you mean 'NSE_INDEX'"),
         ("NIFTY:NSE_INDEX:1m=", "must be PATH or"),
         ("NIFTY:NSE_IDX:1m=x.csv", "did you mean 'NSE_INDEX'"),
         ("NIFTY:NSE_INDEX:7m=x.csv", "got '7m'"),

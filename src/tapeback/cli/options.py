@@ -69,7 +69,13 @@ def _sources(data: Sequence[str], given: Mapping[str, str]) -> dict[str, Any]:
     for name, value in series.items():
         if given.get(name, value).upper() != value.upper():
             raise ConfigError(f"--data says {name} {value} and --{name} {given[name]}: drop one.")
-    return {"use_synthetic": synthetic, "files": [] if synthetic else list(data), **series}
+    alone = [argument.source is None for argument in arguments]
+    return {
+        "use_synthetic": synthetic,
+        "files": [text for text, one in zip(data, alone, strict=True) if not (one or synthetic)],
+        "series": [text for text, one in zip(data, alone, strict=True) if one],
+        **series,
+    }
 
 
 def load_settings(

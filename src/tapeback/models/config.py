@@ -25,6 +25,7 @@ from pydantic import (
     field_validator,
 )
 
+from tapeback.models.candle import Series
 from tapeback.models.data_file import (
     DataFile,
     check_exchange,
@@ -32,6 +33,7 @@ from tapeback.models.data_file import (
     check_timeframe,
     not_among,
     parse_data_file,
+    parse_series,
 )
 from tapeback.models.order import PRODUCTS
 from tapeback.utils.secrets import masked, secrets_in
@@ -114,17 +116,24 @@ class SyntheticConfig(Section):
 
 class DataConfig(Section):
     """Which candles. `start` and `end` are Indian dates, both included; None is the source's own
-    first or last date. `label` overrides how a file's stamps are read (fill contract T1).
-    `master_contract`, `corporate_actions` and `ban_list` are CSV files that add to the tables."""
+    first or last date. Bars are made up (`use_synthetic`), read from `files`, or come from `source`:
+    those of `series`, else the one of `symbol`, `exchange` and `timeframe`. `source` `auto` takes
+    the cache where it holds all that is asked for, then the DuckDB file `historify`; `fetch` lets
+    it ask OpenAlgo for the rest. `cache_dir` None is the folder `cache` of TAPEBACK_HOME.
+    `label` overrides how a file's stamps are read (fill contract T1). `master_contract`, `corporate_actions` and `ban_list` are CSV files that add to the tables."""
 
     symbol: str = "RELIANCE"
     exchange: str = "NSE"
     timeframe: str = "1h"
     start: date | None = None
     end: date | None = None
-    cache_dir: str = Field(".cache/data", min_length=1)
+    source: Literal["auto", "cache", "historify", "openalgo"] = "auto"
+    fetch: bool = False
+    cache_dir: str | None = None
+    historify: str | None = None
     use_synthetic: bool = False
     files: list[str] = Field(default_factory=list)
+    series: list[str] = Field(default_factory=list)
     label: Literal["auto", "open", "close"] = "auto"
     master_contract: str | None = None
     corporate_actions: str | None = None
@@ -176,10 +185,36 @@ class DataConfig(Section):
             raise ValueError("use_synthetic is true as well: choose files or synthetic data")
         return value
 
+    @field_validator("cache_dir", "historify")
+    @classmethod
+    def _empty_is_none(cls, value: str | None) -> str | None:
+        return value or None
+
+    @field_validator("series", mode="before")
+    @classmethod
+    def _one_series_or_several(cls, value: Any) -> Any:
+        return [value] if isinstance(value, str) else value
+
+    @field_validator("series")
+    @classmethod
+    def _check_series(cls, value: list[str], info: ValidationInfo) -> list[str]:
+        names = [parse_series(spec).name for spec in value]
+        for name in names:
+            if names.count(name) > 1:
+                raise ValueError(f"names {name} more than once")
+        if value and info.data.get("use_synthetic"):
+            raise ValueError("use_synthetic is true as well: choose series or synthetic data")
+        return names
+
     @property
     def data_files(self) -> tuple[DataFile, ...]:
         """`files`, each taken apart."""
         return tuple(parse_data_file(spec) for spec in self.files)
+
+    @property
+    def data_series(self) -> tuple[Series, ...]:
+        """`series`, each taken apart."""
+        return tuple(parse_series(spec) for spec in self.series)
 
 
 class BacktestConfig(Section):

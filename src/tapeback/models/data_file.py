@@ -1,4 +1,4 @@
-"""Names of what a file of candles holds, checked: symbol, exchange, timeframe."""
+"""Names of what candles are of, checked: symbol, exchange, timeframe, and the file that has them."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from tapeback.errors import did_you_mean
+from tapeback.models.candle import Series
 from tapeback.models.instrument import EXCHANGES
 
 TIMEFRAMES = ("1m", "2m", "3m", "5m", "10m", "15m", "30m", "1h", "2h", "4h", "1d", "1w")
@@ -65,6 +66,15 @@ def parse_data_file(spec: str) -> DataFile:
     return DataFile(
         path, check_symbol(symbol), check_exchange(exchange), check_timeframe(timeframe)
     )
+
+
+def parse_series(spec: str) -> Series:
+    """Read `SYMBOL:EXCHANGE:TIMEFRAME`; ValueError for anything else."""
+    parts = spec.split(":")
+    if len(parts) != 3:
+        raise ValueError(f"must be SYMBOL:EXCHANGE:TIMEFRAME; got {spec!r}")
+    symbol, exchange, timeframe = parts
+    return Series(check_symbol(symbol), check_exchange(exchange), check_timeframe(timeframe))
 
 
 def not_among(value: str, known: Iterable[str]) -> str:
