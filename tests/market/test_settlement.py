@@ -93,13 +93,6 @@ def test_a_loss_of_the_day_counts_at_once() -> None:
     assert rules.usable_today("today", 80_000 * RUPEE, 90_000 * RUPEE) == 80_000 * RUPEE
 
 
-def test_the_close_out_of_a_short_delivery() -> None:
-    """The auction day closed at 500: 20 % on it is 600, unless the share traded higher."""
-    rules = cash_rules(day("2025-06-02"))
-    assert rules.close_out_price(550 * RUPEE, 500 * RUPEE) == 600 * RUPEE
-    assert rules.close_out_price(610 * RUPEE, 500 * RUPEE) == 610 * RUPEE
-
-
 def test_shares_are_held_before_they_are_settled() -> None:
     """Bought on Friday 2023-01-20 at T+2: in the holdings at once, delivered on Tuesday."""
     bought = day("2023-01-20")

@@ -224,7 +224,7 @@ def test_the_margin_that_was_needed_is_told(run: Callable[..., BacktestResult]) 
     assert metrics.peak_margin == pytest.approx(5000, rel=0.02)
     (line,) = [line for line in text(result).splitlines() if line.startswith("Margin: ")]
     assert line.startswith(f"Margin: at most {rupees(metrics.peak_margin or 0)} on 2024-06-03 09:1")
-    assert f"{percent(metrics.return_on_peak_margin_pct or 0)} of it" in line
+    assert f"return on it {percent(metrics.return_on_peak_margin_pct or 0)}" in line
     assert f"{rupees(metrics.average_margin or 0)} on average while used" in line
     assert f"{rupees(metrics.time_weighted_margin or 0)} over the whole run" in line
 

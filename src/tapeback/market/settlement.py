@@ -26,15 +26,14 @@ class CashRules(msgspec.Struct, frozen=True):
     """How shares traded on one day settle.
 
     `cycle` counts trading days until the settlement. The `_ppm` are millionths: of a sale's value
-    usable on its day where it came from the holdings or from shares not settled yet, of the
-    profit of shares bought the same day, and what a close-out adds to the auction day's close.
+    usable on its day where it came from the holdings or from shares not settled yet, and of the
+    profit of shares bought the same day.
     """
 
     cycle: int
     holding_ppm: int
     unsettled_ppm: int
     profit_ppm: int
-    close_out_ppm: int
     rows: tuple[Row, ...]
 
     def usable_today(self, sold: Sold, proceeds: int, cost: int = 0) -> int:
@@ -49,32 +48,22 @@ class CashRules(msgspec.Struct, frozen=True):
             return proceeds
         return cost + (proceeds - cost) * self.profit_ppm // PPM
 
-    def close_out_price(self, highest: int, auction_close: int) -> int:
-        """Price at which shares sold and not delivered are bought in when the auction finds none,
-        money units: `highest` since the trade, or the auction day's close with the premium."""
-        return max(highest, auction_close + auction_close * self.close_out_ppm // PPM)
-
 
 # OpenAlgo's sandbox credits what holdings were sold for when the date is over, and takes profits of
 # the day at once.
-SANDBOX_CASH = CashRules(
-    cycle=1, holding_ppm=0, unsettled_ppm=0, profit_ppm=PPM, close_out_ppm=0, rows=()
-)
+SANDBOX_CASH = CashRules(cycle=1, holding_ppm=0, unsettled_ppm=0, profit_ppm=PPM, rows=())
 
 
 @cache
 def cash_rules(day: int) -> CashRules:
     """The rules for shares traded on an Indian day number."""
-    settled, proceeds, close_out = (
-        rows("settlement", name).in_force(day) for name in ("cash", "proceeds", "close_out")
-    )
+    settled, proceeds = (rows("settlement", name).in_force(day) for name in ("cash", "proceeds"))
     return CashRules(
         cycle=settled["days"],
         holding_ppm=ppm(proceeds["holding"]),
         unsettled_ppm=ppm(proceeds["unsettled"]),
         profit_ppm=ppm(proceeds["profit"]),
-        close_out_ppm=ppm(close_out["premium"]),
-        rows=(settled, proceeds, close_out),
+        rows=(settled, proceeds),
     )
 
 

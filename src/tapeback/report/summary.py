@@ -116,7 +116,7 @@ def _costs(result: BacktestResult) -> Iterator[Line]:
         yield Line(f"Charges: {', '.join(parts)}")
     if metrics.peak_margin and metrics.average_margin is not None:
         earned = metrics.return_on_peak_margin_pct
-        share = "" if earned is None else f" (net is {percent(earned)} of it)"
+        share = "" if earned is None else f" (return on it {percent(earned)})"
         yield Line(
             f"Margin: at most {rupees(metrics.peak_margin)} on "
             f"{_minute(metrics.peak_margin_time)}{share}, {rupees(metrics.average_margin)} on "
