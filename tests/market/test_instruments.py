@@ -54,6 +54,15 @@ def test_futures_are_read(symbol: str, exchange: str, base: str, expiry: date) -
     assert (found.kind, found.underlying, found.expiry) == ("future", base, day_of(expiry))
 
 
+@pytest.mark.parametrize(
+    ("symbol", "base"), [("NIFTY-I", "NIFTY"), ("BAJAJ-AUTO-II", "BAJAJ-AUTO"), ("M&M-III", "M&M")]
+)
+def test_continuous_futures_are_read(symbol: str, base: str) -> None:
+    read = instrument_of(symbol, "NFO")
+    assert (read.kind, read.underlying, read.expiry) == ("future", base, None)
+    assert instrument_of(symbol, "NSE").kind == "equity"
+
+
 def test_cash_symbols_and_indices_stay_whole() -> None:
     """A contract's look means nothing on a cash exchange, nor three letters that are no month."""
     assert instrument_of("SBIN", "NSE").kind == "equity"

@@ -65,6 +65,22 @@ def test_a_master_contract_wins() -> None:
     assert LotPolicy("scale", MasterContract([])).lot(MARCH, ON) == Lot(65, 50)
 
 
+@pytest.mark.parametrize(
+    ("on", "lot"),
+    [
+        # The contracts of March 2024 came by 50, those of May by 25.
+        (date(2024, 3, 28), 50),
+        (date(2024, 4, 26), 25),
+        # January 2025 kept the old lot to its expiry on the 30th.
+        (date(2025, 1, 30), 25),
+        (date(2025, 1, 31), 75),
+    ],
+)
+def test_a_continuous_future_has_the_lot_of_its_near_month(on: date, lot: int) -> None:
+    near = instrument_of("NIFTY-I", "NFO")
+    assert LotPolicy("dated").lot(near, day_of(on)).traded == lot
+
+
 def test_a_stock_without_a_tabled_lot_keeps_its_own() -> None:
     sbin = Instrument("SBIN28MAR24FUT", "NFO", "future", 1500, underlying="SBIN", expiry=ON + 8)
     for mode in LOT_MODES:

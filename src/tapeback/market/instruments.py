@@ -1,7 +1,8 @@
 """OpenAlgo symbols, read and written.
 
 `BASE` + `DDMMMYY` + `FUT`, or + strike + `CE`/`PE`, on a derivatives exchange; anything else is
-an equity, or an index on an index exchange (OpenAlgo's symbol format).
+an equity, or an index on an index exchange (OpenAlgo's symbol format). `BASE-I`, `-II` and `-III`
+on a derivatives exchange are continuous futures, without an expiry of their own.
 """
 
 from __future__ import annotations
@@ -24,6 +25,8 @@ _CONTRACT = re.compile(
     rf"(?P<base>.+?)(?P<expiry>\d{{2}}(?:{'|'.join(_MONTHS)})\d{{2}})"
     r"(?:FUT|(?P<strike>\d+(?:\.\d+)?)(?P<type>CE|PE))"
 )
+# The future that is first, second or third to expire on each date, as vendors write it: NIFTY-I.
+_CONTINUOUS = re.compile(r"(?P<base>.+)-I{1,3}")
 _TICKS = {"CDS": 0.0025, "BCD": 0.0025}
 INDEX_UNDERLYINGS = frozenset(
     {
@@ -49,6 +52,9 @@ def instrument_of(symbol: str, exchange: str) -> Instrument:
     if exchange in INDEX_EXCHANGES:
         return Instrument(symbol, exchange, "index", tick_size=tick, underlying=symbol)
     contract = _CONTRACT.fullmatch(symbol) if exchange in DERIVATIVE_EXCHANGES else None
+    continuous = _CONTINUOUS.fullmatch(symbol) if exchange in DERIVATIVE_EXCHANGES else None
+    if contract is None and continuous is not None:
+        return Instrument(symbol, exchange, "future", tick_size=tick, underlying=continuous["base"])
     if contract is None:
         kind: InstrumentKind = "future" if exchange in DERIVATIVE_EXCHANGES else "equity"
         return Instrument(symbol, exchange, kind, tick_size=tick, underlying=symbol)

@@ -12,7 +12,7 @@ from typing import Any
 
 import msgspec
 
-from tapeback.market.contracts.expiries import expiry_kind
+from tapeback.market.contracts.expiries import expiry_kind, next_expiry
 from tapeback.market.contracts.price_bands import LimitProtection, PriceBand, band_of, protection_of
 from tapeback.market.dated import Row, Rows, rows, table
 from tapeback.market.instruments import INDEX_UNDERLYINGS
@@ -114,7 +114,16 @@ def lot_row_of(instrument: Instrument, day: int) -> Row | None:
         return None
     if "lot" not in next(iter(sizes)).values:
         return sizes.on(day)
-    return None if instrument.expiry is None else _row_of_contract(sizes, instrument, day)
+    contract = instrument if instrument.expiry is not None else _near_month(instrument, day)
+    return None if contract is None else _row_of_contract(sizes, contract, day)
+
+
+def _near_month(instrument: Instrument, day: int) -> Instrument | None:
+    """The contract whose terms a continuous future has on a day: the month's next to expire."""
+    near = next_expiry(
+        instrument.underlying, instrument.exchange, day, lambda _: True, kind="monthly"
+    )
+    return None if near is None else msgspec.structs.replace(instrument, expiry=near.day)
 
 
 def latest_lot(underlying: str, exchange: str) -> int | None:
