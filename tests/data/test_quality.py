@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from tapeback.data.provider import DataRequest
-from tapeback.data.quality import drop_frozen_tails, inspect
+from tapeback.data.quality import examine, inspect
 from tapeback.data.synthetic import SyntheticDataProvider
 from tapeback.market.candles import Candles
 from tapeback.market.settling.corporate_actions import Action, ActionBook
@@ -51,6 +51,11 @@ def found(candles: Candles) -> dict[str, Finding]:
     return {finding.code: finding for finding in inspect(candles)}
 
 
+def unchanged(candles: Candles) -> bool:
+    examined = examine(candles, actions=ActionBook(()))
+    return np.array_equal(examined.ts, candles.ts)
+
+
 def test_faultless_bars_have_no_findings(week: Candles) -> None:
     for timeframe in ("1m", "5m", "1h", "4h", "1d", "1w"):
         assert inspect(week.resample(timeframe)) == ()
@@ -76,20 +81,26 @@ def test_bars_missing_inside_a_session_are_counted_by_hole(week: Candles) -> Non
     holed = without(holed, "2024-03-14 15:00", "2024-03-14 15:05")
     missing = found(holed)["missing-bars"]
     assert missing.count == 15
-    assert missing.where == "2024-03-12 10:59"
+    assert (missing.where, missing.of) == ("2024-03-12 11:00", 1875)
+    assert missing.places == ("2024-03-12 11:00 to 11:10", "2024-03-14 15:00 to 15:05")
     assert "2 holes inside 2 sessions: 2024-03-12, 2024-03-14" in missing.message
 
 
 def test_a_session_of_few_bars_is_short(week: Candles) -> None:
     short = found(without(week, "2024-03-12 11:00", "2024-03-12 15:30"))["short-session"]
-    assert (short.count, short.where) == (1, "2024-03-12 09:15")
+    assert (short.count, short.of, short.where) == (1, 5, "2024-03-12")
 
 
 def test_bars_outside_hours_are_kept_and_reported(week: Candles) -> None:
     odd = with_bars(week, "2024-03-12 16:00", 3, moving=True)
-    outside = found(odd)["outside-hours"]
-    assert (outside.count, outside.where, outside.action) == (3, "2024-03-12 16:00", "kept")
-    assert drop_frozen_tails(odd) == (odd, ())
+    late = found(odd)["post-close-bars"]
+    assert (late.count, late.where, late.action) == (3, "2024-03-12 16:00", "kept")
+    assert late.places == ("2024-03-12 16:00 to 16:02",)
+    early = found(with_bars(week, "2024-03-12 09:07", 1))["pre-open-print"]
+    assert (early.count, early.where, early.severity) == (1, "2024-03-12 09:07", "note")
+    night = found(with_bars(week, "2024-03-12 20:00", 3, moving=True))["outside-hours"]
+    assert (night.count, night.where) == (3, "2024-03-12 20:00")
+    assert unchanged(odd)
 
 
 def test_stamps_off_the_grid_are_counted(week: Candles) -> None:
@@ -212,39 +223,36 @@ def test_moves_without_volume_are_a_finding_where_there_is_volume(week: Candles)
 
 class TestFrozenTails:
     def test_a_tail_after_the_close_is_dropped(self, week: Candles) -> None:
-        odd = with_bars(week, "2024-03-12 15:30", 100)
-        mended, findings = drop_frozen_tails(odd)
+        mended = examine(with_bars(week, "2024-03-12 15:30", 100))
         assert np.array_equal(mended.ts, week.ts)
-        (tail,) = findings
+        (tail,) = mended.findings
         assert (tail.code, tail.count, tail.action) == ("frozen-tail", 100, "dropped")
         assert tail.where == "2024-03-12 15:30"
+        assert tail.places == ("2024-03-12 15:30 to 17:09",)
 
     def test_a_closing_print_among_it_goes_with_it(self, week: Candles) -> None:
         odd = with_bars(with_bars(week, "2024-03-12 15:31", 1, moving=True), "2024-03-12 15:32", 90)
-        assert np.array_equal(drop_frozen_tails(odd)[0].ts, week.ts)
+        assert np.array_equal(examine(odd).ts, week.ts)
 
     def test_an_extended_session_before_it_stays(self, week: Candles) -> None:
         longer = with_bars(week, "2024-03-12 15:45", 75, moving=True)
-        mended, findings = drop_frozen_tails(with_bars(longer, "2024-03-12 17:00", 60))
+        mended = examine(with_bars(longer, "2024-03-12 17:00", 60))
         assert np.array_equal(mended.ts, longer.ts)
-        assert findings[0].count == 60
+        assert mended.findings[0].count == 60
 
     def test_traded_bars_are_no_frozen_tail(self, week: Candles) -> None:
         odd = with_bars(week, "2024-03-12 15:30", 100)
         traded = np.where(odd.volume == 0, 1.0, odd.volume)
-        odd = Candles(odd.series, [*odd.columns[:5], traded, odd.oi], odd.origin)
-        assert drop_frozen_tails(odd) == (odd, ())
+        assert unchanged(Candles(odd.series, [*odd.columns[:5], traded, odd.oi], odd.origin))
 
     def test_a_tail_inside_the_session_is_kept_and_reported(self, week: Candles) -> None:
         odd = with_bars(
             without(week, "2024-03-12 14:30", "2024-03-12 15:30"), "2024-03-12 14:30", 60
         )
-        assert drop_frozen_tails(odd) == (odd, ())
+        assert unchanged(odd)
         tail = found(odd)["frozen-tail"]
         assert (tail.count, tail.where, tail.action) == (60, "2024-03-12 14:30", "kept")
 
     def test_few_bars_and_evening_sessions_are_left_alone(self, week: Candles) -> None:
-        few = with_bars(week, "2024-03-12 15:30", 29)
-        assert drop_frozen_tails(few) == (few, ())
-        evening = with_bars(week, "2024-03-17 18:15", 60)
-        assert drop_frozen_tails(evening) == (evening, ())
+        assert unchanged(with_bars(week, "2024-03-12 15:30", 29))
+        assert unchanged(with_bars(week, "2024-03-17 18:15", 60))

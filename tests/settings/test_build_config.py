@@ -22,7 +22,7 @@ def test_each_keyword_goes_into_its_section() -> None:
         leverage={"MIS": 5}, risk_free_pct=6, slippage="none", slippage_ticks=1, spread_bps=1,
         impact=0.5, latency=250, market_fill="bar_close", intrabar="ohlc", limit_fill="touch",
         participation=None, close_at_end=True, fidelity="none", on_error="continue",
-        on_bad_data="stop", lots="scale", margin="strict", delivery_tax_pct=0.2,
+        on_bad_data="refuse", lots="scale", margin="strict", delivery_tax_pct=0.2,
         intraday_tax_pct=0, costs="none", broker="dhan",
     )  # fmt: skip
     assert config.backtest.model_dump() == {
@@ -34,7 +34,7 @@ def test_each_keyword_goes_into_its_section() -> None:
         "slippage": "none", "slippage_ticks": 1, "spread_bps": 1, "impact": 0.5, "latency": 250,
         "market_fill": "bar_close", "intrabar": "ohlc", "limit_fill": "touch",
         "participation": None, "close_at_end": True, "fidelity": "none", "on_error": "continue",
-        "on_bad_data": "stop", "lots": "scale", "margin": "strict",
+        "on_bad_data": "refuse", "lots": "scale", "margin": "strict",
     }  # fmt: skip
     assert (config.costs, config.broker) == ("none", "dhan")
 

@@ -21,7 +21,7 @@ from tapeback.data.conventions import (
 )
 from tapeback.data.headers import Label
 from tapeback.data.provider import DataRequest
-from tapeback.data.quality import coarsened, examine
+from tapeback.data.quality import Policy, coarsened, examine
 from tapeback.data.stamps import NO_STAMP, to_utc
 from tapeback.data.tables import Table, read_table
 from tapeback.errors import DataError, DataFormatError, DataNotFoundError, did_you_mean
@@ -66,7 +66,8 @@ class FileDataProvider:
     `paths` are files or globs, CSV (plain or gzip) or Parquet; their rows are merged in time. A
     request for another symbol than `symbol` finds nothing; `None` takes the request at its word,
     and a column of symbols picks the rows where there is one. Jumps of shares are held against
-    the corporate `actions` (the shipped ones). Each fetch reads the files anew.
+    the corporate `actions` (the shipped ones). `policy` says what is done about bars that are odd
+    (`quality.examine`). Each fetch reads the files anew.
     """
 
     def __init__(
@@ -76,11 +77,13 @@ class FileDataProvider:
         symbol: str | None = None,
         label: LabelOption = "auto",
         actions: ActionBook | None = None,
+        policy: Policy = "repair",
     ) -> None:
         self.paths = (paths,) if isinstance(paths, str | Path) else tuple(paths)
         self.symbol = symbol
         self.label = label
         self.actions = actions
+        self.policy: Policy = policy
         if label not in _LABELS:
             raise DataError(
                 f"unknown label {label!r}{did_you_mean(label, _LABELS)}.",
@@ -99,16 +102,16 @@ class FileDataProvider:
                 f"{self.describe()} holds {self.symbol}, not {request.symbol}.",
                 remedy="Name a file for each symbol: SYMBOL:EXCHANGE:TIMEFRAME=FILE.",
             )
-        rows = _Rows([read_table(path) for path in _resolve(self.paths)], request)
+        rows = Rows([read_table(path) for path in _resolve(self.paths)], request)
         native = rows.native_timeframe()
         label = rows.settle_stamps(native, self.label)
         names = ", ".join(Path(path).name for path in self.paths)
         candles = rows.candles(native, label, names)
-        candles = examine(candles, actions=self.actions)
+        candles = examine(candles, policy=self.policy, actions=self.actions)
         return coarsened(candles, request.series(native).timeframe)
 
 
-class _Rows:
+class Rows:
     """The rows of all files that belong to a request, in the files' order, and what was noticed
     on the way to candles."""
 

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tapeback.errors import DataFormatError
-from tapeback.models.finding import Finding
+from tapeback.models.finding import NAMED, Finding
 from tapeback.utils.clock import to_ist
 
 Column = npt.NDArray[Any]
@@ -116,7 +116,9 @@ def _faults(columns: Sequence[Column], place: Place) -> tuple[list[Finding], Mas
                     severity="warning",
                     message=f"{_counted(count)} with {what}",
                     count=count,
+                    of=len(ts),
                     where=place(int(np.argmax(found))),
+                    places=_places(np.flatnonzero(found), place),
                     action="dropped",
                 )
             )
@@ -139,7 +141,9 @@ def _clamp(
             severity="note",
             message=f"{_counted(count)} whose open or close lies a hair outside [low, high]",
             count=count,
+            of=len(ts),
             where=place(int(rows[np.argmax(outside)])),
+            places=_places(rows[outside], place),
             action="clamped",
         )
     )
@@ -154,7 +158,9 @@ def _unsorted(backward: Mask, rows: Rows, place: Place) -> Finding:
         severity="warning",
         message=f"{_counted(count)} earlier than the row before",
         count=count,
+        of=len(rows),
         where=place(int(rows[np.argmax(backward) + 1])),
+        places=_places(rows[np.flatnonzero(backward) + 1], place),
         action="sorted",
     )
 
@@ -174,9 +180,15 @@ def _duplicates(columns: list[Column], repeated: Rows, rows: Rows, place: Place)
         message=f"{_counted(count)} with the stamp of an earlier row, {differing} of them "
         "different; the first of a stamp is kept",
         count=count,
+        of=len(ts),
         where=place(int(rows[repeated[0]])),
+        places=_places(rows[repeated], place),
         action="dropped",
     )
+
+
+def _places(rows: Rows, place: Place) -> tuple[str, ...]:
+    return tuple(place(row) for row in rows[:NAMED].tolist())
 
 
 def _counted(count: int) -> str:

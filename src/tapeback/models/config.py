@@ -274,10 +274,11 @@ class ExecutionConfig(Section):
     None no cap. `slippage` None is `normal` in `live`, `none` otherwise; `slippage_ticks`
     replaces the table's ticks a side. `spread_bps` is the whole bid-ask spread, `impact` the
     coefficient of P8, `latency` milliseconds (None: 500 for scripts in `live`, else 0).
-    `on_bad_data` `report` drops unusable rows and reports them, `stop` refuses to run. `lots` says
-    by which lot size derivatives trade: each contract's own (`dated`), the latest on all dates
-    (`today`), or n of the bot's lots as n of the contract's (`scale`). `margin` is how strictly
-    funds are asked for; None is `warn` for derivatives and `strict` for shares.
+    `on_bad_data` `repair` drops and sorts what is wrong in the data, `keep` leaves in what bars can
+    hold, `refuse` does not run over data that is to be repaired. `lots` says by which lot size
+    derivatives trade: each contract's own (`dated`), the latest on all dates (`today`), or n of the
+    bot's lots as n of the contract's (`scale`). `margin` is how strictly funds are asked for; None
+    is `warn` for derivatives and `strict` for shares.
     """
 
     market_fill: Literal["next_open", "bar_close", "ltp"] = "next_open"
@@ -292,7 +293,7 @@ class ExecutionConfig(Section):
     impact: float = Field(0.0, ge=0)
     latency: float | None = Field(None, ge=0)
     fidelity: Literal["live", "sandbox", "none"] = "live"
-    on_bad_data: Literal["report", "stop"] = "report"
+    on_bad_data: Literal["refuse", "repair", "keep"] = "repair"
     on_error: Literal["stop", "continue"] = "stop"
     close_at_end: bool = False
     lots: Literal["dated", "today", "scale"] = "dated"

@@ -22,6 +22,7 @@ from tapeback.models.order import Order
 from tapeback.models.position import Position
 from tapeback.models.posting import Posting
 from tapeback.models.trade import Trade
+from tapeback.models.verdict import Grade, Verdict, verdict_of
 from tapeback.utils.clock import MINUTE_NS, to_ist
 
 if TYPE_CHECKING:
@@ -279,6 +280,21 @@ class BacktestResult:
     def synthetic(self) -> bool:
         """Whether any of the candles were made up."""
         return any(origin.synthetic for _, origin in self.origins)
+
+    @property
+    def verdict(self) -> Grade:
+        """How far the result can be trusted, by its data: `clean`, `usable` or `doubtful`, the
+        worst of its series and of what the run itself adds."""
+        return self._verdict.grade
+
+    @property
+    def verdict_reasons(self) -> tuple[str, ...]:
+        """Why the verdict is no better, the weightiest reason first."""
+        return self._verdict.reasons
+
+    @cached_property
+    def _verdict(self) -> Verdict:
+        return verdict_of(origins=(origin for _, origin in self.origins), proxies=self.proxies)
 
     @property
     def findings(self) -> tuple[Finding, ...]:

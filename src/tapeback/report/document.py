@@ -45,6 +45,8 @@ def result_document(result: BacktestResult) -> Row:
     return {
         "status": result.status,
         "synthetic": result.synthetic,
+        "verdict": result.verdict,
+        "verdict_reasons": list(result.verdict_reasons),
         "symbol": result.symbol,
         "exchange": result.exchange,
         "timeframe": result.timeframe,

@@ -118,7 +118,12 @@ def _unwritable(directory: Path, error: OSError) -> OutputError:
 
 
 def _manifest(result: BacktestResult) -> bytes:
-    manifest = plain({**result.manifest, "synthetic": result.synthetic})
+    judged = {
+        "synthetic": result.synthetic,
+        "verdict": result.verdict,
+        "verdict_reasons": result.verdict_reasons,
+    }
+    manifest = plain({**result.manifest, **judged})
     manifest["run"] = run_document(result.run)
     return msgspec.json.format(msgspec.json.encode(manifest), indent=2) + b"\n"
 

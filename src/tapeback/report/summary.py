@@ -44,6 +44,7 @@ _HEADS = {
     "NON_SPECULATIVE": "derivatives",
     "DIVIDEND": "dividends",
 }
+_VERDICT_TONES: dict[str, Tone] = {"clean": "good", "doubtful": "bad"}
 _FINDING_TONES: dict[str, Tone] = {"error": "bad", "warning": "warning"}
 
 
@@ -74,6 +75,15 @@ def _header(result: BacktestResult) -> Iterator[Line]:
             f"{grouped(result.total_candles)} bars: all figures are of that part.",
             "bad",
         )
+    yield _verdict(result)
+
+
+def _verdict(result: BacktestResult) -> Line:
+    """How far the data lets the result be trusted, with the weightiest reasons; result.json has
+    all."""
+    reasons = result.verdict_reasons
+    because = f": {_some(reasons, '; ')}" if reasons else ""
+    return Line(f"Verdict: {result.verdict}{because}", _VERDICT_TONES.get(result.verdict, "plain"))
 
 
 def _profit(result: BacktestResult) -> Iterator[Line]:
@@ -275,10 +285,10 @@ def _market(result: BacktestResult) -> Iterator[Line]:
         yield Line(f"Rules of low confidence: {_some(names)}", "warning")
 
 
-def _some(names: tuple[str, ...]) -> str:
+def _some(names: tuple[str, ...], between: str = ", ") -> str:
     """The first few of them; result.json has all."""
     more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
-    return ", ".join(names[:_NAMED]) + more
+    return between.join(names[:_NAMED]) + more
 
 
 def _bars_with_fills(result: BacktestResult) -> int:
