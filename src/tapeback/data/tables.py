@@ -1,4 +1,4 @@
-"""Reading the rows of a data file, CSV or Parquet, as they stand in it."""
+"""Reading the rows of a data file, CSV, Parquet or JSON, as they stand in it."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tapeback.data.headers import Header, Label, read_header
+from tapeback.data.json_columns import read_json_columns
 from tapeback.data.stamps import Place, Stamps, parse_stamps
 from tapeback.errors import DataFormatError, DataNotFoundError, MissingExtraError
 
@@ -26,7 +27,8 @@ Floats = npt.NDArray[np.float64]
 
 _VALUES = ("open", "high", "low", "close", "volume", "oi")
 _PARQUET = (".parquet", ".pq")
-_FOREIGN = (".xlsx", ".xls", ".zip", ".feather", ".json", ".db", ".sqlite", ".h5")
+_JSON = (".json", ".json.gz")
+_FOREIGN = (".xlsx", ".xls", ".zip", ".feather", ".db", ".sqlite", ".h5", ".duckdb")
 _DELIMITERS = ",;\t|"
 _GROUPED = re.compile(r"[+-]?\d{1,3}(?:,\d{2,3})*,\d{3}(?:\.\d*)?")
 _EMPTY = frozenset({"", "-", "na", "n/a", "nan", "null", "none", "nat"})
@@ -34,8 +36,9 @@ _EMPTY = frozenset({"", "-", "na", "n/a", "nan", "null", "none", "nat"})
 
 class Table(msgspec.Struct):
     """A file's rows in its own order: stamps, the columns open to oi as float64 (NaN where
-    empty or absent), the symbols if it names any, the line number of each row, the label
-    convention that its header states, and the digest of its bytes."""
+    empty or absent), the symbols if it names any, the line number of each row (of each record,
+    where there are no lines), the label convention that its header states, and the digest of its
+    bytes."""
 
     path: Path
     stamps: Stamps
@@ -62,8 +65,9 @@ def read_table(path: Path) -> Table:
     """The rows of one file.
 
     CSV with any of `, ; tab |` between its fields, with or without a line of names, plain or
-    gzip; Parquet with the extra `data`. Raises DataNotFoundError, DataFormatError with the line
-    of what cannot be read, MissingExtraError.
+    gzip; JSON as records, as columns or as OpenAlgo's answer to `history`; Parquet with the extra
+    `data`. Raises DataNotFoundError, DataFormatError with the line or record of what cannot be
+    read, MissingExtraError.
     """
     data = _read_bytes(path)
     suffix = path.suffix.lower()
@@ -71,9 +75,14 @@ def read_table(path: Path) -> Table:
         raise DataFormatError(
             f"files of type {suffix} are not read.",
             where=str(path),
-            remedy="Export the data as CSV or Parquet.",
+            remedy="Export the data as CSV, Parquet or JSON.",
         )
-    sheet = _parquet(data, path) if suffix in _PARQUET else _csv(data, path)
+    if suffix in _PARQUET:
+        sheet = _parquet(data, path)
+    elif path.name.lower().endswith(_JSON):
+        sheet = _json(data, path)
+    else:
+        sheet = _csv(data, path)
     header, frame = sheet.header, sheet.frame
     place = partial(_place, path, sheet.lines)
     values = [
@@ -131,7 +140,7 @@ def _text(data: bytes, path: Path) -> str:
         raise DataFormatError(
             f"byte {error.start} is no UTF-8 text.",
             where=str(path),
-            remedy="Export the data as CSV in UTF-8, or as Parquet.",
+            remedy="Export the data in UTF-8, or as Parquet.",
         ) from None
 
 
@@ -218,6 +227,15 @@ def _parquet(data: bytes, path: Path) -> _Sheet:
     if frame.empty:
         raise DataFormatError("the file holds no rows.", where=str(path))
     header = read_header([str(name) for name in frame.columns], where=str(path))
+    return _Sheet(header, frame, np.arange(1, len(frame) + 1, dtype=np.int64), grouped=True)
+
+
+def _json(data: bytes, path: Path) -> _Sheet:
+    import pandas as pd
+
+    columns = read_json_columns(_text(data, path), path)
+    header = read_header(list(columns), where=str(path))
+    frame = pd.DataFrame(columns)
     return _Sheet(header, frame, np.arange(1, len(frame) + 1, dtype=np.int64), grouped=True)
 
 
