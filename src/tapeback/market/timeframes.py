@@ -35,3 +35,11 @@ def duration(timeframe: str) -> int:
 def is_intraday(timeframe: str) -> bool:
     """Whether bars are shorter than a session."""
     return normalise(timeframe) in _INTRADAY
+
+
+def makes(finer: str, timeframe: str) -> bool:
+    """Whether bars of a timeframe can be made of `finer` ones."""
+    own, length = duration(finer), duration(timeframe)
+    if not is_intraday(timeframe):
+        return own < length and (is_intraday(finer) or normalise(finer) == "1d")
+    return own < length and length % own == 0
