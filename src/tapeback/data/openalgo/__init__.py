@@ -1,0 +1,1 @@
+"""Market data from an OpenAlgo server over HTTP."""
