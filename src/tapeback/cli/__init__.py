@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from importlib import import_module
 from typing import Any
 
 import click
 
 from tapeback.cli.failures import EXIT_CODES, exit_code_of, show_failure
+from tapeback.cli.lazy import LazyGroup
 from tapeback.cli.streams import make_streams_safe
 
 _COMMANDS = {
     "run": "tapeback.cli.run",
+    "data": "tapeback.cli.data",
     "strategies": "tapeback.cli.strategies",
     "config": "tapeback.cli.config",
     "calendar": "tapeback.cli.calendar",
@@ -20,17 +21,8 @@ _COMMANDS = {
 }
 
 
-class LazyGroup(click.Group):
-    """Loads a command's module on demand, and turns every failure into a message and a code."""
-
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        return list(_COMMANDS)
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        if cmd_name not in _COMMANDS:
-            return None
-        command: click.Command = import_module(_COMMANDS[cmd_name]).command
-        return command
+class CommandLine(LazyGroup):
+    """Turns every failure into a message and an exit code."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         make_streams_safe()
@@ -50,7 +42,10 @@ class LazyGroup(click.Group):
 
 
 @click.group(
-    cls=LazyGroup, epilog=EXIT_CODES, context_settings={"help_option_names": ["-h", "--help"]}
+    cls=CommandLine,
+    modules=_COMMANDS,
+    epilog=EXIT_CODES,
+    context_settings={"help_option_names": ["-h", "--help"]},
 )
 @click.version_option(package_name="tapeback", prog_name="tapeback", message="%(prog)s %(version)s")
 def main() -> None:

@@ -36,9 +36,10 @@ _STYLES: dict[str, dict[str, Any]] = {
     "--data",
     multiple=True,
     metavar="SOURCE",
-    help="A CSV or Parquet file, SYMBOL:EXCHANGE:TIMEFRAME=FILE (repeatable), or 'synthetic' for "
-    "made-up prices.",
+    help="A CSV, Parquet or JSON file, SYMBOL:EXCHANGE:TIMEFRAME=FILE, SYMBOL:EXCHANGE:TIMEFRAME "
+    "for what is kept (repeatable), or 'synthetic' for made-up prices.",
 )
+@click.option("--fetch", is_flag=True, help="First fetch from OpenAlgo what is not kept.")
 @click.option("--symbol", metavar="NAME", help="Such as RELIANCE.")
 @click.option("--exchange", metavar="NAME", help="Such as NSE, NFO or NSE_INDEX.")
 @click.option("--timeframe", metavar="SPAN", help="Such as 1m, 15m, 1h or 1d.")
@@ -58,6 +59,7 @@ def command(
     data: tuple[str, ...],
     output: str | None,
     *,
+    fetch: bool,
     as_json: bool,
     bounds: bool,
     verbose: bool,
@@ -70,7 +72,8 @@ def command(
     """
     from tapeback.settings import setup_logging
 
-    config = load_settings(bot, config_path, settings, data_overrides(data, named))
+    overrides = data_overrides(data, named) + (["data.fetch=true"] if fetch else [])
+    config = load_settings(bot, config_path, settings, overrides)
     log = config.logging.model_copy(update={"level": "DEBUG"}) if verbose else config.logging
     setup_logging(log)
     folder = None if output is None else Path(output)
@@ -108,8 +111,14 @@ def _run(strategy: str, config: AppConfig, *, bounds: bool) -> BacktestResult:
     from tapeback.cli.streams import stdout_to_stderr
     from tapeback.runner import run
 
-    with progress_shown() as progress, stdout_to_stderr():
-        return run(config, strategy=strategy, bounds=bounds, progress=progress)
+    with progress_shown() as task, stdout_to_stderr():
+        return run(
+            config,
+            strategy=strategy,
+            bounds=bounds,
+            progress=task("running", "bars"),
+            fetching=task("fetching", "requests"),
+        )
 
 
 def _print_document(result: BacktestResult, failures: list[TapebackError]) -> None:

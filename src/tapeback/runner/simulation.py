@@ -18,7 +18,7 @@ from tapeback.broker.service import BrokerService
 from tapeback.core.engine import BacktestEngine
 from tapeback.core.portfolio import Portfolio
 from tapeback.core.ports import Listener
-from tapeback.data.sources import load_series, refuse_mended
+from tapeback.data.quality import refuse
 from tapeback.errors import DataError, StrategyFailedError, StrategyLoadError
 from tapeback.market.candles import Candles
 from tapeback.models.config import AppConfig
@@ -27,6 +27,7 @@ from tapeback.models.result import (
     Bounds,
     RunInfo,
 )
+from tapeback.runner.market_data import NO_WARMUP, Fetching, MarketData, Warmup
 from tapeback.runner.outcome import manifest_of, result_of
 from tapeback.runner.rules import actions_of, execution_rules, rulebook_of
 from tapeback.settings import CATALOGUE_PATH, build_config, load_catalogue
@@ -84,27 +85,27 @@ def run(
     root: Path | None = None,
     bounds: bool = False,
     progress: Progress | None = None,
+    fetching: Fetching | None = None,
 ) -> BacktestResult:
     """Run what a config describes: its data, its strategy, its dials.
 
     `strategy` is a name of the catalogue, of the registry, or `file.py:Class`; by default the
     config's `strategy.type`. `root` is the folder that holds `strats/` and `configs/` (default:
-    the working directory). Raises as `backtest` does, and StrategyNotFoundError.
+    the working directory). `progress` is told of bars, `fetching` of requests where the run has to
+    fetch its data first. Raises as `backtest` does, and StrategyNotFoundError.
     """
     folder = root or Path.cwd()
     bots = {entry.id: entry.bot for entry in load_catalogue(folder / CATALOGUE_PATH) if entry.bot}
     source = resolve(strategy or config.strategy.type, root=folder, bots=bots)
     wanted = config.strategy
     before = wanted.buffer_enabled and wanted.buffer_mode == "fetch_additional"
-    series = load_series(
-        config.data,
-        config.backtest.seed,
-        sessions_before=wanted.buffer_days if before and wanted.buffer_bars is None else 0,
-        bars_before=wanted.buffer_bars or 0 if before else 0,
-        actions=actions_of(config, folder),
-    )
-    if config.execution.on_bad_data == "stop":
-        refuse_mended(series)
+    warmup = NO_WARMUP
+    if before:
+        bars = wanted.buffer_bars
+        warmup = Warmup(sessions=wanted.buffer_days) if bars is None else Warmup(bars=bars)
+    actions = actions_of(config, folder)
+    with MarketData(config, root=folder, actions=actions, progress=fetching) as sources:
+        series = sources.load(warmup)
     trade_from = None
     if before and config.data.start is not None:
         trade_from = midnight(day_of(config.data.start))
@@ -161,6 +162,8 @@ def simulate(
 ) -> BacktestResult:
     """Play `series` to one strategy under `config` and work out everything about the run."""
     _check_series(series)
+    if config.execution.on_bad_data == "refuse":
+        refuse(series)
     created, begun = datetime.now(UTC), time.perf_counter()
     rules = execution_rules(config)
     portfolio = Portfolio(config.backtest.initial_cash, margined=rules.exchange_rules)

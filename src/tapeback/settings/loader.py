@@ -28,6 +28,7 @@ from tapeback.utils.starter import starter_folder
 BASE_PATH = "configs/active/config.yaml"
 CATALOGUE_PATH = "configs/active/strats.yaml"
 STRATEGY_VARIABLE = "WEB_STRATEGY"
+KEY_VARIABLE = "OPENALGO_API_KEY"
 
 
 def load_config(
@@ -71,7 +72,7 @@ def _document(path: str | Path | None, strategy: str | None, folder: Path) -> Do
         return _over_base(file, base_file)
     entry = _entry(strategy, folder)
     if entry is None:
-        return read_document(base_file) if base_file.exists() else Document({}, {})
+        return read_document(base_file) if base_file.exists() else _without_file()
     file = folder / entry.config_path
     if not file.exists() and entry.where is None:
         # A shipped strategy needs no file of the user's: the settings it came with will do.
@@ -83,6 +84,14 @@ def _document(path: str | Path | None, strategy: str | None, folder: Path) -> Do
             remedy="Write it, name another in the catalogue, or run 'tapeback init'.",
         )
     return _typed(_over_base(file, base_file), entry)
+
+
+def _without_file() -> Document:
+    """The defaults, with the key where the shipped files take it from: one must never be typed."""
+    return Document(
+        {"openalgo": {"api_key": f"${{{KEY_VARIABLE}:}}"}},
+        {("openalgo", "api_key"): Mark(KEY_VARIABLE)},
+    )
 
 
 def _over_base(file: Path, base_file: Path) -> Document:
