@@ -54,6 +54,7 @@ def test_an_empty_cache_is_no_file_and_holds_nothing(cache: CacheManager) -> Non
     assert cache.books() == []
     assert cache.statistics().bars == 0
     assert cache.check().problems == ()
+    assert cache.clear() == 0
     assert cache.dataset(SERIES, make=lambda candles: candles, recipe="as it is") is None
     assert not cache.path.exists()
 

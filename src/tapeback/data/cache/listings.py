@@ -17,34 +17,33 @@ def store_instruments(
     connection: sqlite3.Connection, instruments: Iterable[Instrument], source: str, now: int
 ) -> int:
     """Adds instruments to those that are known; how many said something new."""
-    given = list(instruments)
-    known = {
-        (exchange, symbol): listing
-        for place in {instrument.exchange for instrument in given}
-        for exchange, symbol, listing in connection.execute(
-            "SELECT exchange, symbol, listing FROM instruments WHERE exchange = ?", (place,)
-        )
-    }
-    changed = {}
-    for instrument in given:
+    changed = 0
+    for instrument in instruments:
         key = (instrument.exchange, instrument.symbol)
-        before = known.get(key)
-        if before is not None:
-            instrument = _combined(msgspec.json.decode(before, type=Instrument), instrument)
+        known = connection.execute(
+            "SELECT listing FROM instruments WHERE exchange = ? AND symbol = ?", key
+        ).fetchone()
+        if known is not None:
+            instrument = _combined(msgspec.json.decode(known[0], type=Instrument), instrument)
         listing = msgspec.json.encode(instrument).decode()
-        if listing != before:
-            known[key] = listing
-            changed[key] = (instrument, listing)
-    connection.executemany(
-        "INSERT OR REPLACE INTO instruments "
-        "(exchange, symbol, kind, underlying, expiry, listing, source, updated_at) "
-        "VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-        [
-            (*key, one.kind, one.underlying, one.expiry, listing, source, now)
-            for key, (one, listing) in changed.items()
-        ],
-    )
-    return len(changed)
+        if known is not None and listing == known[0]:
+            continue
+        changed += 1
+        connection.execute(
+            "INSERT OR REPLACE INTO instruments "
+            "(exchange, symbol, kind, underlying, expiry, listing, source, updated_at) "
+            "VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+            (
+                *key,
+                instrument.kind,
+                instrument.underlying,
+                instrument.expiry,
+                listing,
+                source,
+                now,
+            ),
+        )
+    return changed
 
 
 def find_instruments(

@@ -169,6 +169,8 @@ class CacheManager:
     ) -> int:
         """Removes the bars of the series named, all of them where nothing is, or those before a
         day, and what was known of those ranges; how many bars there were."""
+        if not self.path.exists():
+            return 0
         where, values = _condition(symbol=symbol, exchange=exchange, timeframe=timeframe)
         removed, cleared = 0, []
         with self._database.writing() as connection:

@@ -83,12 +83,15 @@ def all_series(
 
 def enlist(connection: sqlite3.Connection, series: Series, now: int) -> int:
     """The row of a series, which is made where there is none; it was stored to at `now`."""
-    row = connection.execute(
-        "INSERT INTO series (symbol, exchange, timeframe, updated_at) VALUES (?, ?, ?, ?) "
-        "ON CONFLICT DO UPDATE SET updated_at = excluded.updated_at RETURNING id",
+    number = series_id(connection, series)
+    if number is not None:
+        connection.execute("UPDATE series SET updated_at = ? WHERE id = ?", (now, number))
+        return number
+    added = connection.execute(
+        "INSERT INTO series (symbol, exchange, timeframe, updated_at) VALUES (?, ?, ?, ?)",
         (series.symbol, series.exchange, series.timeframe, now),
-    ).fetchone()
-    return int(row[0])
+    )
+    return int(added.lastrowid or 0)
 
 
 def answers_of(connection: sqlite3.Connection, number: int) -> Iterator[Answer]:
