@@ -147,6 +147,7 @@ def test_a_chain_shows_the_last_closed_bar_and_the_day_so_far(
     middle = next(row for row in chain.rows if row.strike == chain.atm)
     assert middle.ce is not None
     assert middle.ce.label == "ATM"
+    assert middle.ce.instrument.lot_size == 75
     candles = world.read(Series(middle.ce.instrument.symbol, "NFO", "1m"))
     assert candles is not None
     quote = middle.ce.quote

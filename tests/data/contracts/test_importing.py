@@ -9,10 +9,11 @@ from datetime import date
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from tapeback.data.cache import CacheManager
-from tapeback.data.contracts import sheets
+from tapeback.data.contracts import sources
 from tapeback.data.contracts.importing import ImportReport, import_files
 from tapeback.errors import DataError
 from tapeback.market.candles import Candles
@@ -109,20 +110,28 @@ def test_the_form_of_a_file_does_not_matter(
     assert same(kept(cache, CE), calls)
 
 
+@pytest.mark.parametrize("form", ["csv", "parquet", "json"])
 def test_contract_columns_tell_many_contracts_in_one_file(
-    tmp_path: Path, cache: CacheManager, calls: Candles
+    tmp_path: Path, cache: CacheManager, calls: Candles, form: str
 ) -> None:
     puts = bars(PE, "NFO", FIRST, LAST, seed=2)
     plain = write_csv(tmp_path / "made.csv", calls).read_text().splitlines()
     other = write_csv(tmp_path / "made.csv", puts).read_text().splitlines()
     rows = ["Name,Expiry Date,Strike Price,Option Type," + plain[0]]
-    rows += [f"NIFTY,23-Sep-2025,25000,CE,{line}" for line in plain[1:]]
+    rows += [f"NIFTY,2025-09-23,25000,CE,{line}" for line in plain[1:]]
     rows += [f"NIFTY,2025-09-23,25000.0,PUT,{line}" for line in other[1:]]
     path = tmp_path / "in" / "weekly.csv"
     path.parent.mkdir()
-    # Dates in two forms in one column cannot be told apart safely.
-    path.write_text("\n".join(rows).replace("23-Sep-2025", "2025-09-23"))
-    report = import_files(path, cache=cache)
+    path.write_text("\n".join(rows))
+    if form == "parquet":
+        frame = pd.read_csv(path, parse_dates=["datetime", "Expiry Date"])
+        path.unlink()
+        frame.to_parquet(path.with_suffix(".parquet"))
+    elif form == "json":
+        text = pd.read_csv(path).drop(columns="oi").to_json(orient="records")
+        path.with_suffix(".json").write_text(text)
+        path.unlink()
+    report = import_files(path.parent, cache=cache)
     assert reasons(report) == ""
     assert report.contracts == 2
     assert same(kept(cache, CE), calls)
@@ -268,6 +277,34 @@ def test_the_workers_change_nothing(tmp_path: Path, calls: Candles) -> None:
     assert made[0][0]["contracts"] == 20
 
 
+def test_defect_83_a_symbol_of_two_exchanges_is_two_series(
+    tmp_path: Path, cache: CacheManager
+) -> None:
+    for number, exchange in enumerate(("NSE", "BSE")):
+        made = bars("SBIN", exchange, FIRST, LAST, seed=number)
+        path = write_csv(tmp_path / exchange / "SBIN.csv", made)
+        import_files(path, cache=cache, exchange=exchange)
+        assert same(kept(cache, "SBIN", exchange), made)
+    assert not same(kept(cache, "SBIN", "NSE"), kept(cache, "SBIN", "BSE"))
+
+
+def test_members_of_a_zip_are_files_of_their_own(
+    tmp_path: Path, cache: CacheManager, calls: Candles
+) -> None:
+    plain = write_csv(tmp_path / "made.csv", calls)
+    packed = tmp_path / "week.zip"
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.write(plain, "23SEP25/NIFTY2592325000CE.csv")
+        archive.write(plain, "../../NIFTY-23SEP2025-25000-PE.csv")
+        archive.writestr("23SEP25/NIFTY2592324900CE.csv", "datetime,open\n2025-09-18,1")
+        archive.writestr("readme.md", "no bars")
+    report = import_files(packed, cache=cache)
+    assert (report.files, report.contracts) == (3, 2)
+    assert same(kept(cache, CE), calls)
+    assert same(kept(cache, PE), calls)
+    assert [p.file for p in report.problems] == ["week.zip/23SEP25/NIFTY2592324900CE.csv"]
+
+
 def test_days_that_a_share_s_file_lacks_stay_unknown(tmp_path: Path, cache: CacheManager) -> None:
     shares = bars("SBIN", "NSE", FIRST, LAST)
     holed = shares.days != day_of(date(2025, 9, 19))
@@ -306,7 +343,7 @@ def test_a_file_packed_to_fill_the_memory_is_refused(
         archive.writestr(f"{CE}.csv", b"0" * (20 * 2**20))
     packed = tmp_path / f"{PE}.csv.gz"
     packed.write_bytes(gzip.compress(b"0" * (3 * 2**20)))
-    monkeypatch.setattr(sheets, "_LARGEST", 2 * 2**20)
+    monkeypatch.setattr(sources, "_LARGEST", 2 * 2**20)
     report = import_files([bomb, packed], cache=cache)
     assert report.read == 0
     assert [("packed too densely" in p.reason) for p in report.problems] == [True, True]

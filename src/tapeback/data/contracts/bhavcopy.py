@@ -19,7 +19,7 @@ import numpy as np
 
 from tapeback.data.contracts.names import contract_of
 from tapeback.data.contracts.reading import Item, Reading, problem_of
-from tapeback.data.contracts.sheets import Source, bytes_of
+from tapeback.data.contracts.sources import Source, bytes_of
 from tapeback.data.stamps import parse_stamps
 from tapeback.errors import DataFormatError, TapebackError
 from tapeback.market.candles import Candles
@@ -92,6 +92,7 @@ _LAYOUTS: dict[Layout, dict[str, str]] = {
 }
 _NUMBERS = ("strike", "open", "high", "low", "close", "oi", "change", "volume", "value", "lot")
 _PRICES = ("open", "high", "low", "close")
+_CONTRACT = ["exchange", "symbol", "expiry", "strike", "type"]
 _OPTIONAL = frozenset({"series", "last_day", "oi", "change", "value", "lot"})
 _LAKH = 100_000
 # Rolling settlement, and trade for trade: OpenAlgo's plain symbols.
@@ -183,7 +184,7 @@ def _read(source: Source, symbol: str | None) -> pd.DataFrame:
         frame["lot"] = _dated_lots(frame)
     if len(frame) and layout in ("fo", "udiff"):
         frame["volume"] = _units(frame)
-    return frame
+    return frame[[*_CONTRACT, "day", *_PRICES, "volume", "oi", "lot"]]
 
 
 def _numbers(frame: pd.DataFrame, role: str, source: Source) -> pd.Series[float]:
@@ -294,15 +295,13 @@ def _ratio(rows: pd.DataFrame) -> float:
 def _batch(readings: list[Reading], frames: list[pd.DataFrame]) -> BhavcopyBatch:
     import pandas as pd
 
-    names = [reading.source.label for reading in readings]
+    names = [reading.source.path.name for reading in readings]
     label = names[0] if len(names) == 1 else f"{len(names)} bhavcopies, {names[0]} to {names[-1]}"
     source = Source(Path(label))
     if not frames:
         return BhavcopyBatch(source, readings, iter(()), [])
-    columns = ["exchange", "symbol", "expiry", "strike", "type"]
-    kept = [*columns, "day", *_PRICES, "volume", "oi", "lot"]
-    whole = pd.concat([frame[kept] for frame in frames], ignore_index=True)
-    groups = whole.groupby(columns, sort=True).indices
+    whole = pd.concat(frames, ignore_index=True)
+    groups = whole.groupby(_CONTRACT, sort=True).indices
     contracts: dict[Any, Instrument | None] = {key: _contract(key) for key in groups}
     listed = []
     for key, contract in contracts.items():

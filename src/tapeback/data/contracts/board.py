@@ -20,10 +20,11 @@ from tapeback.data.contracts.quotes import BarQuote, BarQuotes
 from tapeback.errors import DataError, DataNotFoundError
 from tapeback.market import timeframes
 from tapeback.market.calendar import calendar_of, days_of
+from tapeback.market.contracts.terms import lot_of
 from tapeback.market.instruments import INDEX_UNDERLYINGS, expiry_text, instrument_of
 from tapeback.models.candle import Series
 from tapeback.models.instrument import DERIVATIVE_EXCHANGES, Instrument
-from tapeback.utils.clock import DAY_NS, IST_OFFSET_NS, date_of_day, to_ist
+from tapeback.utils.clock import DAY_NS, IST_OFFSET_NS, date_of_day, day_number, to_ist
 
 Ints = npt.NDArray[np.int64]
 ContractKind = Literal["futures", "options"]
@@ -34,8 +35,8 @@ _SPOTS = {"NFO": ("NSE_INDEX", "NSE"), "BFO": ("BSE_INDEX", "BSE")}
 
 
 class ChainQuote(msgspec.Struct, frozen=True):
-    """One option of a chain: the contract, where it stands (`ATM`, `ITM3`, `OTM1`), what its bars
-    tell."""
+    """One option of a chain: the contract with its lot of the day, where it stands (`ATM`, `ITM3`,
+    `OTM1`), what its bars tell."""
 
     instrument: Instrument
     label: str
@@ -201,6 +202,9 @@ class ContractBoard:
         quote = self.quote(contract.symbol, contract.exchange, ts)
         if quote is None:
             return None
+        lot = lot_of(contract, day_number(ts))
+        if lot != contract.lot_size:
+            contract = msgspec.structs.replace(contract, lot_size=lot)
         return ChainQuote(contract, moneyness(away, option_type), quote)
 
     def _option(

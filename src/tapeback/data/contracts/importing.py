@@ -27,7 +27,7 @@ from tapeback.data.contracts.reading import (
     habits_of,
     read_source,
 )
-from tapeback.data.contracts.sheets import (
+from tapeback.data.contracts.sources import (
     PathLike,
     Source,
     archives_kept_open,

@@ -17,7 +17,8 @@ import numpy as np
 import numpy.typing as npt
 
 from tapeback.data.contracts.names import Days, Style, common_style, contract_named
-from tapeback.data.contracts.sheets import Part, Source, parts_of
+from tapeback.data.contracts.sheets import Part, parts_of
+from tapeback.data.contracts.sources import Source
 from tapeback.data.conventions import infer_timeframe, recognise_label
 from tapeback.data.files import LabelOption, Rows
 from tapeback.data.headers import Label
