@@ -1,4 +1,4 @@
-"""Names of what candles are of, checked: symbol, exchange, timeframe, and the file that has them."""
+"""Names of what candles are of, checked: symbol, exchange, timeframe; and the file of them."""
 
 from __future__ import annotations
 
