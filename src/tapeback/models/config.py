@@ -117,11 +117,11 @@ class SyntheticConfig(Section):
 class DataConfig(Section):
     """Which candles. `start` and `end` are Indian dates, both included; None is the source's own
     first or last date. Bars are made up (`use_synthetic`), read from `files`, or come from
-    `source`: those of `series`, else the one of `symbol`, `exchange` and `timeframe`. `source` `auto` takes
-    the cache where it holds all that is asked for, then the DuckDB file `historify`; `fetch` lets
-    it ask OpenAlgo for the rest. `cache_dir` None is the folder `cache` of TAPEBACK_HOME.
-    `label` overrides how a file's stamps are read (fill contract T1). `master_contract`,
-    `corporate_actions` and `ban_list` are CSV files that add to the tables."""
+    `source`: those of `series`, else the one of `symbol`, `exchange` and `timeframe`. `source`
+    `auto` takes the cache where it holds all that is asked for, then the DuckDB file `historify`;
+    `fetch` lets it ask OpenAlgo for the rest. `cache_dir` None is the folder `cache` of
+    TAPEBACK_HOME. `label` overrides how a file's stamps are read (fill contract T1).
+    `master_contract`, `corporate_actions` and `ban_list` are CSV files that add to the tables."""
 
     symbol: str = "RELIANCE"
     exchange: str = "NSE"
