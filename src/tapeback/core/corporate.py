@@ -27,24 +27,32 @@ class CorporateActions:
         self._rulebook = rulebook
         self._due: dict[Book, list[ExDay]] = {}
         self._factors: dict[Book, list[tuple[int, float]]] = {}
-        for book in simulator.books.values():
-            candles, instrument = book.candles, book.instrument
-            first, last = (day_number(int(candles.starts[at])) for at in (0, -1))
-            known = [
-                day
-                for day in rulebook.actions.of(instrument.symbol, instrument.exchange)
-                if first < day.day <= last
+
+    def add(self, book: Book) -> None:
+        """Look up the actions of an instrument of the run."""
+        candles, instrument = book.candles, book.instrument
+        first, last = (day_number(int(candles.starts[at])) for at in (0, -1))
+        known = [
+            day
+            for day in self._rulebook.actions.of(instrument.symbol, instrument.exchange)
+            if first < day.day <= last
+        ]
+        if not known or instrument.kind != "equity":
+            return
+        if timeframes.duration(candles.timeframe) <= DAY_NS:
+            days = examine(gaps_of(candles), known).to_apply()
+            self._due[book] = list(days)
+            self._factors[book] = [
+                (midnight(day.day), float(day.share_factor))
+                for day in days
+                if day.share_factor != 1
             ]
-            if not known or instrument.kind != "equity":
-                continue
-            if timeframes.duration(candles.timeframe) <= DAY_NS:
-                days = examine(gaps_of(candles), known).to_apply()
-                self._due[book] = list(days)
-                self._factors[book] = [
-                    (midnight(day.day), float(day.share_factor))
-                    for day in days
-                    if day.share_factor != 1
-                ]
+
+    def skip(self, book: Book, day: int) -> None:
+        """Pass over the actions up to an Indian day number: nothing was held or rested then."""
+        due = self._due.get(book)
+        while due and due[0].day <= day:
+            due.pop(0)
 
     def share_factors(self, book: Book) -> list[tuple[int, float]]:
         """From when on (ns UTC) one share of before is how many, at each split and bonus that the

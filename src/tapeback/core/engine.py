@@ -5,10 +5,8 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from heapq import heappop, heappush
 from itertools import islice
 from math import inf
-from operator import itemgetter
 from traceback import format_exc
 from typing import Literal, NamedTuple
 
@@ -19,11 +17,12 @@ from tapeback.core.clearing import Clearing
 from tapeback.core.corporate import CorporateActions
 from tapeback.core.equity import EquityColumns, equity_columns
 from tapeback.core.order_simulator import OrderSimulator
+from tapeback.core.playback import Playback
 from tapeback.core.portfolio import Portfolio
 from tapeback.core.ports import Listener, Progress, StrategyPort
 from tapeback.core.rules import ExecutionRules
-from tapeback.core.series import OpenBars, TimedCut, finest, set_leaders
-from tapeback.core.timeline import EventQueue, Moment
+from tapeback.core.series import finest, set_leaders
+from tapeback.core.timeline import EventQueue
 from tapeback.errors import DataError
 from tapeback.market import timeframes
 from tapeback.market.candles import Candles
@@ -58,9 +57,6 @@ class RunRecord:
     bars_done: int
     bars_total: int
     faults: list[Fault] = field(default_factory=list)
-
-
-_by_time = itemgetter(0, 1)
 
 
 class Cut(NamedTuple):
@@ -131,14 +127,29 @@ class BacktestEngine:
         self._done = 0
         self._resampled: dict[tuple[str, str, str], Candles] = {}
         self._finest = finest(self.series)
-        for k in self._finest:
-            candles = self.series[k]
-            instrument = rulebook.instrument(candles.symbol, candles.exchange)
-            book = Book(instrument, candles, rules, portfolio, rulebook)
-            self.simulator.add_book(book)
-        set_leaders(list(self.simulator.books.values()))
         self._corporate = CorporateActions(self.simulator, rulebook)
+        for k in self._finest:
+            self._add_book(self.series[k])
+        set_leaders(list(self.simulator.books.values()))
         self._shown = self._shown_series()
+
+    def _add_book(self, candles: Candles) -> Book:
+        instrument = self.rulebook.instrument(candles.symbol, candles.exchange)
+        book = Book(instrument, candles, self.rules, self.portfolio, self.rulebook)
+        self.simulator.add_book(book)
+        self._corporate.add(book)
+        return book
+
+    def admit(self, candles: Candles) -> Book:
+        """Let an instrument that the run did not have trade in it from now on, at the prices of
+        these candles."""
+        self.series = (*self.series, candles)
+        self._finest = (*self._finest, len(self.series) - 1)
+        self._shown.append(True)
+        self._total += len(candles)
+        book = self._add_book(candles)
+        set_leaders(list(self.simulator.books.values()))
+        return book
 
     def run(self, strategy: StrategyPort, listener: Listener | None = None) -> RunRecord:
         """Play all bars. A strategy's exception ends the run as `failed`, or is noted and passed
@@ -152,10 +163,7 @@ class BacktestEngine:
                 self._run_single()
             else:
                 self._run_many()
-            self.clearing.expire_contracts(over=False)
-            if self.rules.close_at_end:
-                self._close_positions()
-            self.clearing.close_accounts()
+            self.conclude()
             self._call(strategy.on_end, "on_end")
             self._tell_progress()
         except _Halt:
@@ -165,6 +173,18 @@ class BacktestEngine:
         except SystemExit as ending:
             status = self._left(ending)
         self.simulator.walking = False
+        return self.record(status)
+
+    def conclude(self) -> None:
+        """What happens at the end of the data, `now`: contracts whose time has come expire, and
+        positions are closed where that was asked for (S4)."""
+        self.clearing.expire_contracts(over=False)
+        if self.rules.close_at_end:
+            self._close_positions()
+        self.clearing.close_accounts()
+
+    def record(self, status: Status) -> RunRecord:
+        """What the run has left behind by now."""
         played = sum(self._closed(candles) for candles in self.series)
         fills = self.simulator.ledger.columns()
         return RunRecord(
@@ -190,13 +210,14 @@ class BacktestEngine:
         self, count: int, symbol: str, exchange: str, timeframe: str | None = None
     ) -> Candles:
         """The last `count` closed bars; a coarser timeframe is built from the finest one."""
-        candles, closed = self._closed_series(symbol, exchange, timeframe)
+        candles = self.candles_of(symbol, exchange, timeframe)
+        closed = self._closed(candles)
         return candles[max(0, closed - count) : closed]
 
     def closed_candles(self, symbol: str, exchange: str, timeframe: str | None = None) -> Candles:
         """All bars of an instrument that are closed by now."""
-        candles, closed = self._closed_series(symbol, exchange, timeframe)
-        return candles[:closed]
+        candles = self.candles_of(symbol, exchange, timeframe)
+        return candles[: self._closed(candles)]
 
     def session_extremes(self, book: Book) -> tuple[float, float]:
         """Lowest and highest price of the session's closed bars, 0.0 before the first."""
@@ -211,7 +232,7 @@ class BacktestEngine:
 
     def _run_single(self) -> None:
         candles = self.series[0]
-        book = next(iter(self.simulator.books.values()))
+        book, playback = next(iter(self.simulator.books.values())), self.playback()
         starts, total = candles.starts, len(candles)
         step = max(_LEAST, min(_CHUNK, total // _STEPS))
         sessions = iter([*candles.session_firsts.tolist(), total])
@@ -227,8 +248,8 @@ class BacktestEngine:
                 if at == boundary:
                     first, boundary = at, next(sessions)
                     if at:
-                        self._end_session()
-                    self._begin_session(book, int(starts[at]))
+                        playback.end_session()
+                    playback.begin_session(book, int(starts[at]))
                     cuts = _cuts(book, first, boundary)
                 stop = min(end, cuts[0].before if cuts else boundary)
                 self._play(islice(bars, stop - at), book)
@@ -274,41 +295,31 @@ class BacktestEngine:
                 self._fault("on_bar", error)
 
     def _run_many(self) -> None:
-        simulator = self.simulator
-        bars = [OpenBars(candles, k, self._begin_session) for k, candles in enumerate(self.series)]
-        for k in self._finest:
-            candles = self.series[k]
-            bars[k].book = simulator.books[candles.symbol, candles.exchange]
-        cuts: list[TimedCut] = []
-        day, last_close, due = -1, simulator.now, 0
-        every = max(1, self._total // _STEPS)
+        simulator, playback = self.simulator, self.playback()
+        due, every = 0, max(1, self._total // _STEPS)
         for moment in EventQueue(self.series):
             simulator.now = moment.ts
             if moment.closings:
-                self._close_bars([bars[k] for k in moment.closings])
-                self._show([bars[k].current for k in moment.closings if self._shown[k]])
-                last_close = moment.ts
-                self._done += len(moment.closings)
-            if moment.openings and moment.day != day:
-                if day >= 0:
-                    simulator.now = last_close
-                    self._finish_cuts(cuts)
-                    self._end_session()
-                    simulator.now = moment.ts
-                day = moment.day
-            elif cuts and cuts[0][0] <= moment.ts:
-                self._make_cuts(cuts, moment.ts)
-            opened = [
-                book
-                for k in moment.openings
-                if (book := bars[k].open_next(moment.ts, day, cuts)) is not None
-            ]
-            self._walk(opened, moment)
+                closed = playback.close_bars(moment)
+                shown = zip(moment.closings, closed, strict=True)
+                self._show([candle for k, candle in shown if self._shown[k]])
+                self._done += len(closed)
+            playback.open_bars(moment)
+            playback.walk(moment.until)
             if self._done >= due:
                 due = self._done + every
                 self._report()
-        cuts += [(book.hours.square_off, 0, True, book) for book in simulator.books.values()]
-        self._finish_cuts([cut for cut in cuts if cut[3].hours.square_off < simulator.now])
+        playback.finish()
+
+    def playback(self, *, squares_last: bool = False) -> Playback:
+        """All series of the run, at their first bars."""
+        playback = Playback(
+            self.simulator, self.clearing, self._corporate, squares_last=squares_last
+        )
+        for k, candles in enumerate(self.series):
+            key = candles.symbol, candles.exchange
+            playback.add(candles, self.simulator.books[key] if k in self._finest else None)
+        return playback
 
     def _show(self, candles: list[Candle]) -> None:
         """Tell the strategy of bars that have closed."""
@@ -322,82 +333,6 @@ class BacktestEngine:
                 self._fault("on_bar", error)
             if simulator.events:
                 simulator.deliver()
-
-    def _close_bars(self, closed: list[OpenBars]) -> None:
-        simulator = self.simulator
-        for bars in closed:
-            book = bars.book
-            if book is not None:
-                book.candle = bars.current
-                if book.walked:
-                    simulator.close_bar(book)
-        if simulator.active:
-            simulator.active = [book for book in simulator.active if book.walked]
-
-    def _walk(self, opened: list[Book], moment: Moment) -> None:
-        """Walk what has something to meet until the next bar opens or closes."""
-        simulator = self.simulator
-        if opened:
-            simulator.active += opened
-            simulator.open_bars(opened, moment.ts)
-        if simulator.summoned:
-            for book in simulator.summoned:
-                if book.arrivals and book.start < moment.ts < book.end:
-                    simulator.activate(book, moment.ts)
-            simulator.summoned.clear()
-        if simulator.active:
-            simulator.walking = True
-            simulator.now = moment.ts
-            simulator.walk(moment.until)
-            simulator.walking = False
-            simulator.now = moment.ts
-
-    def _make_cuts(self, cuts: list[TimedCut], ts: int) -> None:
-        """Do what has become due by `ts`. MIS is squared off (S3) at the open of the next bar, or,
-        where a coarser bar spans that time, at its close."""
-        simulator = self.simulator
-        while cuts and cuts[0][0] <= ts:
-            _, number, squares_off, book = heappop(cuts)
-            if not squares_off:
-                simulator.begin_auction(book)
-            elif "MIS" not in book.positions:
-                continue
-            elif book.start < ts < book.end:
-                heappush(cuts, (book.end, number, True, book))
-            elif book.start < book.hours.square_off < book.end:
-                simulator.square_off(book)
-            else:
-                book.squaring, book.gate_low = True, inf
-        if simulator.events:
-            simulator.deliver()
-
-    def _finish_cuts(self, cuts: list[TimedCut]) -> None:
-        """Square off, at the last closes, what no bar of the session came for."""
-        simulator = self.simulator
-        late = [book for _, _, squares_off, book in sorted(cuts, key=_by_time) if squares_off]
-        cuts.clear()
-        for book in dict.fromkeys(late):
-            if "MIS" in book.positions:
-                simulator.square_off(book)
-        if simulator.events:
-            simulator.deliver()
-
-    def _begin_session(self, book: Book, ts: int) -> None:
-        """Let an instrument take up the rules of the day whose first bar begins at `ts`."""
-        simulator, blocked = self.simulator, self.portfolio.blocked_units
-        simulator.now = ts
-        book.new_session(ts)
-        self._corporate.begin_session(book, ts)
-        if self.portfolio.blocked_units != blocked:
-            simulator.note_margin()
-        if simulator.events:
-            simulator.deliver()
-
-    def _end_session(self) -> None:
-        """What broker and exchange do once the session is over that ended `now`."""
-        self.clearing.end_session()
-        if self.simulator.events:
-            self.simulator.deliver()
 
     def _close_positions(self) -> None:
         """Close what is open at the last closes (S4)."""
@@ -430,16 +365,16 @@ class BacktestEngine:
 
     # State ---------------------------------------------------------------------------------
 
-    def _closed_series(
-        self, symbol: str, exchange: str, timeframe: str | None
-    ) -> tuple[Candles, int]:
+    def candles_of(self, symbol: str, exchange: str, timeframe: str | None = None) -> Candles:
+        """The bars of an instrument, those to come too; a coarser timeframe is built from the
+        finest one. Raises DataError for what the run has no candles of."""
         name = timeframes.normalise(timeframe) if timeframe else None
         for candles in self.series:
             if (candles.symbol, candles.exchange) == (symbol, exchange) and name in (
                 None,
                 candles.timeframe,
             ):
-                return candles, self._closed(candles)
+                return candles
         book = self.simulator.books.get((symbol, exchange))
         if book is None or name is None:
             known = ", ".join(candles.series.name for candles in self.series)
@@ -447,7 +382,7 @@ class BacktestEngine:
         key = (symbol, exchange, name)
         candles = self._resampled.get(key) or book.candles.resample(name)
         self._resampled[key] = candles
-        return candles, self._closed(candles)
+        return candles
 
     def _closed(self, candles: Candles) -> int:
         """How many bars of a series are closed by now."""

@@ -33,6 +33,13 @@ class EquityColumns:
     invested: npt.NDArray[np.bool_]
     benchmark: Floats
 
+    def since(self, ts: int) -> EquityColumns:
+        """The rows later than an instant."""
+        rows = slice(int(np.searchsorted(self.ends, ts, side="right")), None)
+        return EquityColumns(
+            self.ends[rows], self.equity[rows], self.invested[rows], self.benchmark[rows]
+        )
+
 
 def equity_columns(
     initial: int,

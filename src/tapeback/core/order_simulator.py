@@ -64,7 +64,7 @@ class OrderSimulator(Walking):
         """Last traded price of a book's instrument, 0.0 before its first bar (T5)."""
         if self.walking and (book is self._current or (book.walked and book.start >= self.now)):
             return book.price
-        if book.start < self.now < book.end and book.opened is not None:
+        if book.start <= self.now < book.end and book.opened is not None:
             return book.price_on_path(self._intrabar, self.now)
         return book.candle.close if book.candle is not None else 0.0
 
@@ -84,7 +84,7 @@ class OrderSimulator(Walking):
     def fill_at_last_close(self, book: Book, order: Order, rule: str) -> None:
         """Fill a MARKET order at the last traded price, between two bars."""
         now, opened, price = self.now, book.opened, self.last_price(book)
-        if not book.start < now < book.end:
+        if not book.start <= now < book.end:
             book.opened = book.candle
         book.volume_left = UNKNOWN
         self.now = now - MILLISECOND_NS
@@ -142,6 +142,15 @@ class OrderSimulator(Walking):
         if book.carried:
             book.carry(False)
         self.penalise(book, f"MIS of {position.symbol} was squared off by the broker")
+
+    def square_off_inside(self, book: Book) -> None:
+        """Square off at the present point of the path, if the bar under way trades at all."""
+        self.walking = True
+        if self._at_market(book):
+            self._current = book
+            self.square_off(book)
+        self.walking = False
+        self._current = None
 
     def penalise(self, book: Book, note: str) -> None:
         """Post what the broker asks for a square-off, whatever the plan of charges."""

@@ -21,24 +21,34 @@ TimedCut = tuple[int, int, bool, Book]
 
 class OpenBars:
     """Where one series stands: `current` is the bar that began last; `book` takes prices from it
-    if it is its symbol's finest."""
+    if it is its symbol's finest. `session` is the Indian day number of its last session."""
 
     def __init__(
-        self, candles: Candles, number: int, begin_session: Callable[[Book, int], None]
+        self,
+        candles: Candles,
+        number: int,
+        begin_session: Callable[[Book, int], None],
+        book: Book | None,
     ) -> None:
+        self.candles = candles
+        self.book = book
+        self.current: Any = None
+        self.session = -1
         self._number = number
         self._begin_session = begin_session
-        self.book: Book | None = None
-        self.current: Any = None
+        self.skip(0)
+
+    def skip(self, first: int) -> None:
+        """Let the bar with this index be the next to begin."""
+        candles = self.candles
         self._bars = chain.from_iterable(
             zip(
                 candles.rows(start, start + _CHUNK),
                 candles.ends[start : start + _CHUNK].tolist(),
                 strict=True,
             )
-            for start in range(0, len(candles), _CHUNK)
+            for start in range(first, len(candles), _CHUNK)
         )
-        self._session = -1
 
     def open_next(self, ts: int, day: int, cuts: list[TimedCut]) -> Book | None:
         """Let the next bar begin; the book if something may meet it. With the first bar of a
@@ -48,17 +58,24 @@ class OpenBars:
         book = self.book
         if book is None:
             return None
-        if self._session != day:
-            self._session = day
+        if self.session != day:
+            self.session = day
             self._begin_session(book, ts)
-            hours = book.hours
-            if hours.square_off < NEVER:
-                heappush(cuts, (hours.square_off, self._number, True, book))
-            if hours.continuous_ends < hours.closes:
-                heappush(cuts, (hours.continuous_ends, self._number, False, book))
+            self.note_cuts(cuts, 0)
         book.open_bar(candle, end)
         touched = candle.low <= book.gate_low or candle.high >= book.gate_high
         return book if touched and not book.dead(candle) else None
+
+    def note_cuts(self, cuts: list[TimedCut], since: int) -> None:
+        """Let the times of the instrument's session join the cuts, from `since` (ns UTC) on."""
+        book = self.book
+        if book is None:
+            return
+        hours = book.hours
+        if since <= hours.square_off < NEVER:
+            heappush(cuts, (hours.square_off, self._number, True, book))
+        if since <= hours.continuous_ends < hours.closes:
+            heappush(cuts, (hours.continuous_ends, self._number, False, book))
 
 
 def finest(series: Sequence[Candles]) -> tuple[int, ...]:

@@ -6,11 +6,14 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 
 from tapeback.market import timeframes
-from tapeback.market.calendar import days_of
 from tapeback.market.candles import Candles
-from tapeback.utils.clock import DAY_NS, midnight
+from tapeback.utils.clock import DAY_NS, day_number, midnight
+
+# The instant of what does not happen, ns UTC.
+NEVER = 2**63 - 1
 
 
 class Moment(NamedTuple):
@@ -35,28 +38,40 @@ class EventQueue:
     """
 
     def __init__(self, series: Sequence[Candles]) -> None:
-        self._series = series
-        ranked = sorted(
-            range(len(series)), key=lambda k: (timeframes.duration(series[k].timeframe), k)
-        )
-        self._rank = np.empty(len(series), np.int64)
-        self._rank[ranked] = np.arange(len(series))
+        self._series = list(series)
+        self._rank = _ranks(self._series)
+
+    def add(self, candles: Candles) -> None:
+        """Let the moments that are asked for from now on hold those of one more series."""
+        self._series.append(candles)
+        self._rank = _ranks(self._series)
 
     def __iter__(self) -> Iterator[Moment]:
-        filled = [s for s in self._series if len(s)]
-        stamps = [days_of(column) for s in filled for column in (s.starts, s.ends - 1)]
-        days = np.unique(np.concatenate(stamps)).tolist() if stamps else []
         pending: Moment | None = None
-        for day in days:
-            for moment in self._day(day):
+        day = self.next_day(0)
+        while day is not None:
+            for moment in self.of_day(day):
                 if pending is not None:
                     yield pending._replace(until=moment.ts)
                 pending = moment
+            day = self.next_day(day + 1)
         if pending is not None:
             yield pending
 
-    def _day(self, day: int) -> Iterator[Moment]:
-        """The moments of one Indian date; a bar that ends at midnight ends on the day before."""
+    def next_day(self, first: int) -> int | None:
+        """The first Indian day number from `first` on with a moment; None after the last."""
+        begins = midnight(first)
+        found: list[int] = []
+        for series in self._series:
+            for column, shift in ((series.starts, 0), (series.ends, 1)):
+                at = int(column.searchsorted(begins + shift))
+                if at < len(column):
+                    found.append(day_number(int(column[at]) - shift))
+        return min(found, default=None)
+
+    def of_day(self, day: int) -> Iterator[Moment]:
+        """The moments of one Indian date; a bar that ends at midnight ends on the day before. Each
+        lasts, as far as this tells, until itself."""
         begins = midnight(day)
         times, phases, ranks, which = [], [], [], []
         for k, series in enumerate(self._series):
@@ -67,6 +82,8 @@ class EventQueue:
                 ranks.append(np.full(b - a, self._rank[k] if phase == 0 else k))
                 which.append(np.full(b - a, k))
         instants, kinds = np.concatenate(times), np.concatenate(phases)
+        if not len(instants):
+            return
         order = np.lexsort((np.concatenate(ranks), kinds, instants))
         instants = instants[order]
         bounds = np.flatnonzero(np.diff(instants, prepend=instants[0] - 1)).tolist()
@@ -75,3 +92,11 @@ class EventQueue:
         for a, b in zip(bounds, [*bounds[1:], len(stamps)], strict=True):
             split = b - sum(opening[a:b])
             yield Moment(stamps[a], day, owners[a:split], owners[split:b], stamps[a])
+
+
+def _ranks(series: Sequence[Candles]) -> npt.NDArray[np.int64]:
+    """The place of each series among those that close at one instant."""
+    ranked = sorted(range(len(series)), key=lambda k: (timeframes.duration(series[k].timeframe), k))
+    ranks = np.empty(len(series), np.int64)
+    ranks[ranked] = np.arange(len(series))
+    return ranks

@@ -35,6 +35,10 @@ class Walking(Matching):
         self.books[instrument.symbol, instrument.exchange] = book
         self._sole = book if len(self.books) == 1 else None
 
+    def walk_together(self) -> None:
+        """Let the bars of a single instrument too be walked as those of several are."""
+        self._sole = None
+
     @abstractmethod
     def arrive(self, book: Book, order: Order, change: Change | None) -> None:
         """Let an order, or a change to one, reach the exchange."""
@@ -184,6 +188,7 @@ class Walking(Matching):
                 if ts >= 0 and (first is None or ts < soonest):
                     first, soonest = book, ts
             if first is None:
+                self._current = None
                 return
             self._step(first, soonest)
 
