@@ -345,10 +345,11 @@ def _together(paths: list[tuple[str, ...]]) -> str:
 
 
 def client_methods() -> Iterator[tuple[str, Any]]:
-    """The calls of the simulated client, in the order of its source."""
-    for name, method in vars(MockOpenAlgoClient).items():
-        if inspect.isfunction(method) and not name.startswith("_"):
-            yield name, method
+    """The calls of the simulated client by family, in the order of their source."""
+    for family in MockOpenAlgoClient.__mro__[1:]:
+        for name, method in vars(family).items():
+            if inspect.isfunction(method) and not name.startswith("_"):
+                yield name, method
 
 
 def client() -> str:

@@ -9,8 +9,17 @@ import numpy as np
 import pytest
 
 from tapeback import BaseStrategy, Candle, Candles, Order, backtest
+from tapeback.broker.account import Account
 from tapeback.broker.client import MockOpenAlgoClient
+from tapeback.broker.ports import Contracts, FeedSink
 from tapeback.broker.service import BrokerService
+from tapeback.core.engine import BacktestEngine
+from tapeback.core.portfolio import Portfolio
+from tapeback.core.rules import ExecutionRules
+from tapeback.core.tape import Tape
+from tapeback.market.charges import ChargeSchedule
+from tapeback.market.margin import MarginModel
+from tapeback.market.rulebook import Rulebook
 from tapeback.utils.clock import DAY_NS, IST_OFFSET_NS, MINUTE_NS
 
 MONDAY = 19_723 * DAY_NS - IST_OFFSET_NS  # 2024-01-01
@@ -104,6 +113,36 @@ def run_script(
     }
     backtest(strategy, candles, **(settings | given))
     return Played(strategy)
+
+
+class Awake:
+    """A script's market: a tape that stands at an instant, and a client of its account."""
+
+    def __init__(
+        self,
+        series: Sequence[Candles],
+        *,
+        source: Callable[[str, str], Candles | None] | None = None,
+        sink: FeedSink | None = None,
+        contracts: Contracts | None = None,
+        **rules: Any,
+    ) -> None:
+        settled = ExecutionRules(**{"intrabar": "nearer", "limit_fill": "touch"} | rules)
+        margin = MarginModel("sandbox", leverage={"MIS": 5.0, "NRML": 1.0, "CNC": 1.0})
+        rulebook = Rulebook(ChargeSchedule("none"), fidelity=settled.fidelity, margin=margin)
+        portfolio = Portfolio(1_000_000.0, margined=settled.exchange_rules)
+        engine = BacktestEngine(series, settled, portfolio, rulebook)
+        self.tape = Tape(engine, source=source)
+        self.service = BrokerService(engine)
+        self.account = Account(self.service, contracts=contracts, sink=sink, tape=self.tape)
+        self.client = MockOpenAlgoClient(self.service, account=self.account)
+
+    def at(self, ts: int) -> MockOpenAlgoClient:
+        """Play the tape to an instant, and deliver what it printed."""
+        self.tape.settle(self.tape.now)
+        self.tape.advance(ts)
+        self.account.feed.deliver()
+        return self.client
 
 
 @pytest.fixture

@@ -3,27 +3,29 @@
 from __future__ import annotations
 
 import importlib
-import inspect
 import sys
 import warnings
 from collections.abc import Iterator
 from importlib.machinery import ModuleSpec
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
 
-from tapeback.errors import StrategyError, StrategyLoadError
+from tapeback.errors import StrategyError
 from tapeback.strategies import openalgo_module as stand_in
 from tapeback.strategies.registry import resolve
+from tests.broker.conftest import bars, run_script
 from tests.strategies.running import candles_of, play, write_bot
 
 CANDLES = candles_of([100.0, 101.0, 102.0])
 
 
-class Client:
-    def quotes(self, **asked: str) -> dict[str, Any]:
-        return {"asked": asked}
+@pytest.fixture(scope="module")
+def module() -> ModuleType:
+    """The stand-in of a run that is over, at its last instant."""
+    return stand_in.openalgo_module(run_script(None, bars([100.0, 101.0, 102.0])).client.account)
 
 
 @pytest.fixture(scope="module")
@@ -34,16 +36,7 @@ def sdk() -> Any:
         return pytest.importorskip("openalgo")
 
 
-def test_api_takes_what_the_sdk_takes(sdk: Any) -> None:
-    ours = inspect.signature(stand_in.openalgo_module(Client()).api).parameters
-    theirs = inspect.signature(sdk.api).parameters
-    assert list(ours)[: len(theirs)] == list(theirs)
-    for name, parameter in theirs.items():
-        assert ours[name].default == parameter.default, name
-
-
-def test_every_name_that_the_sdk_offers_is_there(sdk: Any) -> None:
-    module = stand_in.openalgo_module(Client())
+def test_every_name_that_the_sdk_offers_is_there(sdk: Any, module: ModuleType) -> None:
     assert set(sdk.__all__) == set(module.__all__)
     assert module.ta is stand_in._installed().ta
     assert module.__version__ == sdk.__version__
@@ -51,19 +44,81 @@ def test_every_name_that_the_sdk_offers_is_there(sdk: Any) -> None:
     assert sys.modules["openalgo"] is sdk
 
 
-def test_api_objects_speak_to_the_runs_client_however_they_are_made() -> None:
-    api: Any = stand_in.openalgo_module(Client()).api
-    for made in (api("key", "http://127.0.0.1:8800"), api(api_key="key", host="x", ws_port=1)):
-        assert made.quotes(symbol="ACME") == {"asked": {"symbol": "ACME"}}
+def test_api_objects_speak_for_the_runs_account_however_they_are_made(module: ModuleType) -> None:
+    for made in (
+        module.api("key", "http://127.0.0.1:8800"),
+        module.api(api_key="key", host="x", ws_port=1),
+    ):
+        assert made.quotes(symbol="SBIN", exchange="NSE")["data"]["ltp"] == 102.0
         assert made.api_key == "key"
-    with pytest.raises(AttributeError, match="depth"):
-        _ = api("key").depth
+    assert module.api("key", "http://127.0.0.1:8800").base_url == "http://127.0.0.1:8800/api/v1/"
 
 
-def test_a_webhook_order_is_refused_in_words() -> None:
-    strategy: Any = stand_in.openalgo_module(Client()).Strategy("http://127.0.0.1:5000", "id")
-    with pytest.raises(StrategyError, match="webhook"):
-        strategy.strategyorder("ACME", "BUY")
+def test_wrong_calls_raise_what_the_sdk_raises(module: ModuleType) -> None:
+    client = module.api("key")
+    with pytest.raises(AttributeError, match="'api' object has no attribute 'optionschain'"):
+        _ = client.optionschain
+    with pytest.raises(AttributeError):
+        _ = client.place_order
+    with pytest.raises(TypeError):
+        client.placeorder("SBIN", "BUY")
+    with pytest.raises(TypeError, match="product"):
+        client.openposition(symbol="SBIN", exchange="NSE")
+
+
+def test_attributes_that_bots_touch_are_those_of_the_sdk(sdk: Any, module: ModuleType) -> None:
+    theirs, ours = (
+        vars(sdk.api("key", host="http://h:5000", ws_port=9)),
+        module.api("key", host="http://h:5000", ws_port=9),
+    )
+    for name, value in theirs.items():
+        if name == "lock":
+            with ours.lock:
+                continue
+        assert getattr(ours, name) == value, name
+    with ours as entered:
+        assert entered is ours
+
+
+def test_an_older_webhook_order_goes_to_its_size(tmp_path: Path) -> None:
+    source = """
+        from openalgo import Strategy
+
+        class Bot:
+            def __init__(self):
+                self.webhook = Strategy("http://127.0.0.1:5000/", webhook_id="abc")
+                self.told = []
+
+            def run_backtest(self, current_price):
+                size = {100.0: 5, 101.0: 0}.get(current_price)
+                if size is not None:
+                    action = "BUY" if size else "SELL"
+                    self.told.append(self.webhook.strategyorder("ACME", action, size))
+    """
+    played = play(resolve(str(write_bot(tmp_path / "strats", source))), CANDLES)
+    assert played.bot.told == [{"message": "Order queued successfully for ACME"}] * 2
+    assert played.bot.webhook.webhook_url == "http://127.0.0.1:5000/strategy/webhook/abc"
+    assert [(order.action, order.quantity) for order in played.orders] == [
+        ("BUY", 5),
+        ("SELL", 5),
+    ]
+
+
+def test_a_webhook_order_that_only_a_server_understands_is_refused_in_words(
+    module: ModuleType,
+) -> None:
+    strategy = module.Strategy("http://127.0.0.1:5000", "id")
+    with pytest.raises(StrategyError, match="position_size"):
+        strategy.strategyorder("SBIN", "BUY")
+    with pytest.raises(StrategyError, match="SELL to one of 0 or less"):
+        strategy.strategyorder("SBIN", "SELL", 5)
+    with pytest.raises(ValueError, match="token"):
+        module.Strategy("http://127.0.0.1:5000")
+    newer = module.Strategy("http://127.0.0.1:5000", webhook_token="oaws_x")
+    reply = newer.long_entry(symbol="SBIN")
+    assert (reply["status"], reply["code"]) == ("error", 404)
+    assert "long_entry did nothing" in reply["message"]
+    assert "oaws_x" not in repr(newer)
 
 
 class _Hidden:
@@ -88,26 +143,38 @@ def no_sdk() -> Iterator[None]:
 
 
 @pytest.mark.usefixtures("no_sdk")
-def test_a_bot_runs_without_the_sdk_and_is_told_what_ta_needs(tmp_path: Path) -> None:
-    plain = """
+def test_without_the_sdk_a_bot_has_the_indicators_that_we_have(tmp_path: Path) -> None:
+    source = """
         import openalgo
-        from openalgo import api
+        from openalgo import HAS_NUMBA, api, nbjit, prange, ta
+
+        @nbjit
+        def doubled(values):
+            return [2 * values[i] for i in prange(len(values))]
+
+        @nbjit(cache=True)
+        def same(value):
+            return value
 
         class Bot:
             def __init__(self, api_key):
                 self.client = api(api_key)
-                self.same = openalgo.api is api
+                self.same = openalgo.api is api and not HAS_NUMBA and same(True)
+                self.problem = ""
 
             def run_backtest(self, current_price):
                 quotes = self.client.quotes(symbol="ACME", exchange="NSE")
                 self.ltp = quotes["data"]["ltp"]
+                self.mean = ta.sma(doubled([1.0, 2.0, 3.0]), 3)[-1]
+                try:
+                    ta.hma([1.0, 2.0], 2)
+                except AttributeError as error:
+                    self.problem = str(error)
     """
-    played = play(resolve(str(write_bot(tmp_path / "strats", plain))), CANDLES)
-    assert (played.bot.same, played.bot.ltp) == (True, 102.0)
-
-    with_ta = write_bot(tmp_path / "strats", "from openalgo import ta\nclass Bot: ...\n", "ta.py")
-    with pytest.raises(StrategyLoadError, match=r"pip install 'tapeback\[live\]'"):
-        play(resolve(str(with_ta)), CANDLES)
+    bot = play(resolve(str(write_bot(tmp_path / "strats", source))), CANDLES).bot
+    assert (bot.same, bot.ltp, bot.mean) == (True, 102.0, 4.0)
+    assert "openalgo.ta.hma comes with the openalgo package" in bot.problem
+    assert "pip install 'tapeback[live]'" in bot.problem
 
 
 def test_a_bot_may_import_indicators(sdk: Any, tmp_path: Path) -> None:

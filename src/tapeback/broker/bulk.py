@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 from tapeback.broker import replies
+from tapeback.broker.gtt import GTT
 from tapeback.broker.replies import Reply
 from tapeback.broker.requests import Values, order_of
 from tapeback.broker.rules import BROKER, OPENALGO
@@ -87,8 +88,9 @@ def basket_order(service: BrokerService, request: Values, sandbox: bool) -> Repl
     return replies.success(sandbox, results=results)
 
 
-def split_order(service: BrokerService, request: Values, sandbox: bool) -> Reply:
-    """Send a quantity in orders of `splitsize`, the last one with what is left."""
+def split_order(service: BrokerService, request: Values, sandbox: bool, **told: Any) -> Reply:
+    """Send a quantity in orders of `splitsize`, the last one with what is left. `told` is what the
+    reply says besides."""
     total, size = int(request["quantity"]), request["splitsize"]
     whole, rest = divmod(total, size)
     if whole + (rest > 0) > MOST_SPLIT_ORDERS:
@@ -105,7 +107,7 @@ def split_order(service: BrokerService, request: Values, sandbox: bool) -> Reply
         else:
             result |= {"orderid": order.orderid, "status": "success"}
         results.append(dict(sorted(result.items())))
-    return replies.success(sandbox, results=results, split_size=size, total_quantity=total)
+    return replies.success(sandbox, results=results, split_size=size, total_quantity=total, **told)
 
 
 def close_positions(service: BrokerService, strategy: str, sandbox: bool) -> Reply:
@@ -140,11 +142,11 @@ def cancel_all(
 ) -> Reply:
     """Cancel every open order of the account, whoever sent it, or those that `wanted` picks.
 
-    The analyzer overlooks stops that wait for their trigger.
+    GTT orders stay, and the analyzer overlooks stops that wait for their trigger.
     """
 
     def cancels(order: Order) -> bool:
-        overlooked = sandbox and order.status == "trigger pending"
+        overlooked = order.product == GTT or (sandbox and order.status == "trigger pending")
         return not overlooked and (wanted is None or wanted(order))
 
     return replies.cancelled_all(service.cancel_all(cancels), sandbox)

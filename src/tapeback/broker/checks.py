@@ -5,11 +5,14 @@ The checks run in OpenAlgo's order and answer in its words (fill contract S1, S2
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from tapeback.broker.rules import (
     AFTER_HOURS,
     BANNED,
     BROKER,
     EXPIRED,
+    MARKET_CLOSED,
     OPENALGO,
     Refusal,
     after_square_off,
@@ -34,10 +37,12 @@ from tapeback.utils.clock import day_number, to_ist
 
 
 class OrderChecks:
-    """The checks of one run. `lot_refusals` counts orders refused for their lot size."""
+    """The checks of one run. `lot_refusals` counts orders refused for their lot size. A script's
+    orders need an open market in `live` (T4): `market_open(exchange, symbol)` tells of it."""
 
     def __init__(self, engine: BacktestEngine) -> None:
         self.lot_refusals = 0
+        self.market_open: Callable[[str, str], bool] | None = None
         self._engine = engine
         self._simulator = engine.simulator
         self._books = engine.simulator.books
@@ -55,6 +60,12 @@ class OrderChecks:
         if refusal is None and self._strict:
             refusal = self._exchange_refusal(order, book)
         return refusal
+
+    def closed(self, book: Book) -> bool:
+        """Whether an instrument's market is closed to a script now."""
+        if self.market_open is None or not self._live:
+            return False
+        return not self.market_open(book.instrument.exchange, book.instrument.symbol)
 
     def malformed(self, order: Order) -> Refusal | None:
         """What the words and figures of an order show; a quantity that is whole becomes an int."""
@@ -83,6 +94,8 @@ class OrderChecks:
     def _exchange_refusal(self, order: Order, book: Book) -> Refusal | None:
         if book.expired:
             return EXPIRED
+        if self.closed(book):
+            return MARKET_CLOSED
         if book.lot > 1 and order.quantity % book.lot:
             return self.lot_refusal(order.quantity, book.lot)
         refusal = self._too_late(order, book)

@@ -11,10 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from tapeback.market.contracts.master import Listing
-from tapeback.market.instruments import expiry_text
 from tapeback.models.fill import Fill
-from tapeback.models.instrument import Instrument
 from tapeback.models.order import Order
 from tapeback.models.position import Position
 from tapeback.utils.clock import to_ist
@@ -60,6 +57,27 @@ def no_data() -> Reply:
         "message": "No data available for the specified period",
         "error_type": "no_data",
     }
+
+
+def no_instruments(*, everywhere: bool) -> Reply:
+    """What the SDK answers when nothing is listed on an exchange, or on any."""
+    message = "No instruments available for the specified exchange"
+    if everywhere:
+        message = "Failed to fetch instruments from any exchange"
+    return {"status": "error", "message": message, "error_type": "no_data"}
+
+
+def body_error(code: int, message: object, *, sandbox: bool = False) -> Reply:
+    """What the SDK's newer calls (GTT, strategies) make of it: the body itself, and its code."""
+    body: Reply = {"message": message, "status": "error"}
+    if sandbox:
+        body["mode"] = "analyze"
+    return {**dict(sorted(body.items())), "code": code}
+
+
+def invalid_call(message: str) -> Reply:
+    """What the SDK answers to a call that it checks itself and does not send."""
+    return {"status": "error", "message": message, "error_type": "validation_error"}
 
 
 # Orders ------------------------------------------------------------------------------------
@@ -295,34 +313,6 @@ def unknown_symbol(symbol: str, exchange: str) -> Reply:
         f"Symbol '{symbol}' not found for exchange '{exchange}'. Please verify the symbol name "
         "and ensure master contracts are downloaded.",
     )
-
-
-def symbol(
-    instrument: Instrument, listing: Listing, *, lot: int, tick: float, freeze: int, number: int
-) -> Reply:
-    """The master contract's row of an instrument: what its `listing` names, and the figures of
-    today. `freeze` is in units, 0 where it is not known; `number` is its place in the run."""
-    kinds = {"equity": "EQ", "index": "INDEX", "future": "FUT"}
-    expiry = ""
-    if instrument.expiry is not None:
-        text = expiry_text(instrument.expiry)
-        expiry = f"{text[:2]}-{text[2:5]}-{text[5:]}"
-    data = {
-        "brexchange": listing.brexchange or instrument.exchange,
-        "brsymbol": listing.brsymbol or instrument.symbol,
-        "exchange": instrument.exchange,
-        "expiry": expiry,
-        "freeze_qty": freeze or 1,
-        "id": number,
-        "instrumenttype": kinds.get(instrument.kind, instrument.option_type),
-        "lotsize": lot,
-        "name": listing.name or instrument.underlying,
-        "strike": instrument.strike,
-        "symbol": instrument.symbol,
-        "tick_size": tick,
-        "token": listing.token or str(number),
-    }
-    return {"data": data, "status": "success"}
 
 
 def intervals(names: Sequence[str]) -> Reply:

@@ -119,7 +119,8 @@ def read_date(text: str) -> date:
         raise ValueError("Not a valid date.") from None
 
 
-def _text(value: Any) -> str:
+def text(value: Any) -> str:
+    """Reads a field that must be text."""
     if value is None:
         raise ValueError("Field may not be null.")
     if not isinstance(value, str):
@@ -127,17 +128,21 @@ def _text(value: Any) -> str:
     return value
 
 
-def _one_of(*choices: str) -> Callable[[Any], str]:
+def one_of(*choices: str) -> Callable[[Any], str]:
+    """Reads one of some words."""
+
     def read(value: Any) -> str:
         if value not in choices:
-            _text(value)
+            text(value)
             raise ValueError(f"Must be one of: {', '.join(choices)}.")
         return str(value)
 
     return read
 
 
-def _number(accept: Callable[[float], bool], message: str) -> Callable[[Any], float]:
+def amount(accept: Callable[[float], bool], message: str) -> Callable[[Any], float]:
+    """Reads a finite number that is accepted, however it is written."""
+
     def read(value: Any) -> float:
         try:
             number = float(value)
@@ -152,7 +157,9 @@ def _number(accept: Callable[[float], bool], message: str) -> Callable[[Any], fl
     return read
 
 
-def _whole(least: int, message: str) -> Callable[[Any], int]:
+def whole(least: int, message: str) -> Callable[[Any], int]:
+    """Reads a whole number that is not below the least."""
+
     def read(value: Any) -> int:
         try:
             number = int(value)
@@ -165,9 +172,10 @@ def _whole(least: int, message: str) -> Callable[[Any], int]:
     return read
 
 
-def _not_negative(name: str) -> Field:
+def at_least_zero(name: str) -> Field:
+    """A number that may be left out and is 0 then; `name` begins the words of its refusal."""
     words = f"{name} must be a non-negative number."
-    return Field(_number(lambda number: number >= 0, words), 0.0)
+    return Field(amount(lambda number: number >= 0, words), 0.0)
 
 
 def _basket(value: Any) -> list[Values]:
@@ -187,45 +195,45 @@ def _basket(value: Any) -> list[Values]:
     return orders
 
 
-_STRATEGY = {"apikey": Field(_text, ""), "strategy": Field(_text)}
-_PLACE = {"exchange": Field(_one_of(*EXCHANGES)), "symbol": Field(_text)}
-_QUANTITY = Field(_number(lambda q: q > 0, "Quantity must be a positive number."))
+_STRATEGY = {"apikey": Field(text, ""), "strategy": Field(text)}
+_PLACE = {"exchange": Field(one_of(*EXCHANGES)), "symbol": Field(text)}
+_QUANTITY = Field(amount(lambda q: q > 0, "Quantity must be a positive number."))
 _BASKET_ORDER: Schema = {
     **_PLACE,
-    "action": Field(_one_of("BUY", "SELL", "buy", "sell")),
+    "action": Field(one_of("BUY", "SELL", "buy", "sell")),
     "quantity": _QUANTITY,
-    "pricetype": Field(_one_of(*PRICE_TYPES), "MARKET"),
-    "product": Field(_one_of("MIS", "NRML", "CNC"), "MIS"),
-    "price": _not_negative("Price"),
-    "trigger_price": _not_negative("Trigger price"),
-    "disclosed_quantity": Field(_whole(0, "Disclosed quantity must be a non-negative integer."), 0),
+    "pricetype": Field(one_of(*PRICE_TYPES), "MARKET"),
+    "product": Field(one_of("MIS", "NRML", "CNC"), "MIS"),
+    "price": at_least_zero("Price"),
+    "trigger_price": at_least_zero("Trigger price"),
+    "disclosed_quantity": Field(whole(0, "Disclosed quantity must be a non-negative integer."), 0),
 }
 
 PLACE_ORDER: Schema = {**_STRATEGY, **_BASKET_ORDER}
 SMART_ORDER: Schema = {
     **PLACE_ORDER,
-    "quantity": Field(_number(lambda q: q >= 0, "Quantity must be a non-negative number.")),
-    "position_size": Field(_number(lambda _: True, "")),
+    "quantity": Field(amount(lambda q: q >= 0, "Quantity must be a non-negative number.")),
+    "position_size": Field(amount(lambda _: True, "")),
 }
 SPLIT_ORDER: Schema = {
     **PLACE_ORDER,
-    "splitsize": Field(_whole(1, "Split size must be a positive integer.")),
+    "splitsize": Field(whole(1, "Split size must be a positive integer.")),
 }
 BASKET_ORDER: Schema = {**_STRATEGY, "orders": Field(_basket)}
 MODIFY_ORDER: Schema = {
     **{name: Field(field.read) for name, field in PLACE_ORDER.items() if name != "apikey"},
-    "apikey": Field(_text, ""),
-    "orderid": Field(_text),
+    "apikey": Field(text, ""),
+    "orderid": Field(text),
 }
-ONE_ORDER: Schema = {**_STRATEGY, "orderid": Field(_text)}
+ONE_ORDER: Schema = {**_STRATEGY, "orderid": Field(text)}
 ALL_ORDERS: Schema = _STRATEGY
-OPEN_POSITION: Schema = {**_STRATEGY, **_PLACE, "product": Field(_one_of(*PRODUCTS))}
-ACCOUNT: Schema = {"apikey": Field(_text, "")}
+OPEN_POSITION: Schema = {**_STRATEGY, **_PLACE, "product": Field(one_of(*PRODUCTS))}
+ACCOUNT: Schema = {"apikey": Field(text, "")}
 INSTRUMENT: Schema = {**ACCOUNT, **_PLACE}
 HISTORY: Schema = {
     **INSTRUMENT,
-    "interval": Field(_one_of(*INTERVALS)),
-    "start_date": Field(lambda value: read_date(_text(value))),
-    "end_date": Field(lambda value: read_date(_text(value))),
-    "source": Field(_one_of("api", "db"), "api"),
+    "interval": Field(one_of(*INTERVALS)),
+    "start_date": Field(lambda value: read_date(text(value))),
+    "end_date": Field(lambda value: read_date(text(value))),
+    "source": Field(one_of("api", "db"), "api"),
 }

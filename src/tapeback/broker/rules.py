@@ -28,6 +28,11 @@ AFTER_HOURS = Refusal(
     "over. Use CNC or NRML, or decide before the last bar closes.",
     BROKER,
 )
+MARKET_CLOSED = Refusal(
+    "Markets are closed right now",
+    "OpenAlgo sends no after-market orders: send it while the exchange trades.",
+    BROKER,
+)
 EXPIRED = Refusal("The contract has expired.", "Trade one that expires later.", BROKER)
 BANNED = Refusal(
     "The security is in the ban period: only orders that reduce a position are accepted.",

@@ -52,15 +52,21 @@ class BrokerService:
         self._books = self.simulator.books
         self.bot_units = BotUnits(self._books)
         self.checks = OrderChecks(engine)
-        self._products = {key: _default_product(book) for key, book in self._books.items()}
+        self._products: dict[tuple[str, str], str] = {}
         # Every exchange takes MIS and the product that orders there have by default.
-        self._ordinary = {
-            book: {(action, p) for action in ACTIONS for p in ("MIS", self._products[key])}
-            for key, book in self._books.items()
-        }
-        self._exchanges = dict(reversed(self._books))
+        self._ordinary: dict[Book, set[tuple[str, str]]] = {}
+        self._exchanges: dict[str, str] = {}
+        for book in self._books.values():
+            self.admit(book)
         self._book = self._books[self.symbol, self.exchange]
         self._product = self._products[self.symbol, self.exchange]
+
+    def admit(self, book: Book) -> None:
+        """Take orders in an instrument: one of the run's, or one that joins it."""
+        instrument, product = book.instrument, _default_product(book)
+        self._products[instrument.symbol, instrument.exchange] = product
+        self._ordinary[book] = {(action, p) for action in ACTIONS for p in ("MIS", product)}
+        self._exchanges.setdefault(instrument.symbol, instrument.exchange)
 
     # Orders --------------------------------------------------------------------------------
 
@@ -173,6 +179,7 @@ class BrokerService:
             and self.simulator.now < book.hours.square_off
             and self.simulator.now != book.hours.closes
             and book.plain
+            and not self.checks.closed(book)
             and not quantity % book.lot
             and (
                 order.pricetype == "MARKET"

@@ -126,6 +126,11 @@ class Rulebook:
         return self._master.listing(symbol, exchange) if self._master is not None else None
 
     @property
+    def master(self) -> MasterContract | None:
+        """The user's master contract, None where the run has none."""
+        return self._master
+
+    @property
     def recounts(self) -> bool:
         """Whether a bot may count other quantities than its contracts have (`Lot`)."""
         return self.lots.mode == "scale" or self._master is not None

@@ -23,6 +23,9 @@ from tapeback.strategies.base import BaseStrategy
 
 _BOT_FILE = re.compile(r"(?P<path>.+\.py)(?::(?P<name>[A-Za-z_]\w*))?")
 _INIT = "__init__.py"
+# What makes a class one that is called bar by bar: what it is derived from, what it can do.
+_BASES = frozenset({"BaseStrategy", "TradingBot"})
+_CALLED = frozenset({"run_backtest", "on_bar"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,12 +80,26 @@ def is_native_file(bot: BotFile) -> bool:
             )
     elif not classes:
         raise StrategyLoadError(
-            "the file defines no class: it is a script that runs by itself, and scripts cannot be "
-            "run yet.",
+            "the file defines no class: it is a script that runs by itself.",
             where=str(bot.path),
-            remedy="Put its rules into a class with run_backtest(self, current_price).",
+            remedy=f"Run it with: tapeback run {bot.path}",
         )
     return any(name.partition(".")[0] == "tapeback" for name in _imported_modules(tree))
+
+
+def is_script(path: Path) -> bool:
+    """Whether a bot's file is to be run by itself: it defines no class that could be called bar by
+    bar. Raises StrategyLoadError when it is no Python."""
+    classes = [node for node in _parsed(path).body if isinstance(node, ast.ClassDef)]
+    return not any(_named(one.bases) & _BASES or _named(one.body) & _CALLED for one in classes)
+
+
+def _named(nodes: Sequence[ast.AST]) -> set[str]:
+    """The names of functions, and of what is referred to."""
+    found = (
+        getattr(node, "name", getattr(node, "attr", getattr(node, "id", ""))) for node in nodes
+    )
+    return {str(name) for name in found}
 
 
 def load_failure(error: BaseException, doing: str, folder: Path) -> StrategyLoadError:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cache
 from importlib import import_module
@@ -11,20 +11,26 @@ from importlib.metadata import PackageNotFoundError, version
 from types import ModuleType
 from typing import Any
 
-from tapeback.errors import StrategyError
+from tapeback.broker.account import Account
+from tapeback.broker.client import OpenAlgoCalls
+from tapeback.broker.webhooks import WebhookClient
+from tapeback.strategies.sdk_indicators import TechnicalAnalysis
 
 PACKAGE = "openalgo"
+# The release whose calls the stand-in has; it tells its version where none is installed.
+SURFACE = "2.0.5"
 _FROM_THE_REAL_ONE = ("ta", "nbjit", "prange", "HAS_NUMBA")
 
 
-def openalgo_module(client: Any) -> ModuleType:
-    """A module `openalgo` all of whose `api(...)` objects speak to `client`.
+def openalgo_module(account: Account) -> ModuleType:
+    """A module `openalgo` all of whose `api(...)` objects speak for one account.
 
-    Indicators and their compiler come from the installed package, when a bot asks for them.
+    Indicators and their compiler come from the installed package, when a bot asks for them; where
+    none is installed, `ta` has those that we have.
     """
 
-    class api:
-        """Takes what the SDK's constructor takes, and does what the run's client does."""
+    class api(OpenAlgoCalls):
+        """OpenAlgo's client, answered by the simulated broker of the run."""
 
         def __init__(  # noqa: PLR0917
             self,
@@ -37,27 +43,23 @@ def openalgo_module(client: Any) -> ModuleType:
             verbose: bool | int = False,
             auto_reconnect: bool = True,
         ) -> None:
-            self.api_key = api_key
-            self.host = host
-            self.version = version
-            self.timeout = timeout
-            self.ws_port = ws_port
-            self.ws_url = ws_url
-            self.verbose = verbose
+            super().__init__(
+                account, api_key, host, version, timeout, ws_port, ws_url, verbose, auto_reconnect
+            )
 
-        def __getattr__(self, name: str) -> Any:
-            return getattr(client, name)
+    class Strategy(WebhookClient):
+        """OpenAlgo's webhook client, answered by the simulated broker of the run."""
 
-    class Strategy:
-        """The SDK's webhook client, which only a running OpenAlgo server could answer."""
-
-        def __init__(self, host_url: str, webhook_id: str) -> None:
-            self.webhook_url = f"{host_url}/strategy/webhook/{webhook_id}"
-
-        def strategyorder(self, *_: Any, **__: Any) -> dict[str, Any]:
-            raise StrategyError(
-                "the bot sends an order to a webhook of the OpenAlgo server, and no server runs.",
-                remedy="Send it through openalgo.api(...).placeorder instead.",
+        def __init__(
+            self,
+            host_url: str,
+            webhook_id: str | None = None,
+            *,
+            webhook_token: str | None = None,
+            timeout: float = 30.0,
+        ) -> None:
+            super().__init__(
+                account, host_url, webhook_id, webhook_token=webhook_token, timeout=timeout
             )
 
     module = ModuleType(PACKAGE, __doc__)
@@ -73,22 +75,17 @@ def _version() -> str:
     try:
         return version(PACKAGE)
     except PackageNotFoundError:
-        return "0"
+        return SURFACE
 
 
 def _real(name: str) -> Any:
-    """An attribute of the installed package. An ImportError tells what is missing: unlike an
-    AttributeError it keeps its words in a `from openalgo import ta`."""
+    """An attribute of the installed package, or what stands in for it where none is."""
     if name not in _FROM_THE_REAL_ONE:
         raise AttributeError(f"module {PACKAGE!r} has no attribute {name!r}")
     try:
         return getattr(_installed(), name)
-    except ImportError as error:
-        raise ImportError(
-            f"{PACKAGE}.{name} comes with the openalgo package, which cannot be imported "
-            f"({error}): pip install 'tapeback[live]'",
-            name=PACKAGE,
-        ) from None
+    except ImportError:
+        return _stand_ins()[name]
 
 
 @cache
@@ -96,6 +93,27 @@ def _installed() -> ModuleType:
     """The real package; loading it takes about half a second."""
     with without_modules(PACKAGE):
         return import_module(PACKAGE)
+
+
+@cache
+def _stand_ins() -> dict[str, Any]:
+    return {
+        "ta": TechnicalAnalysis(),
+        "nbjit": _uncompiled,
+        "prange": range,
+        "HAS_NUMBA": False,
+    }
+
+
+def _uncompiled(*args: Any, **_: Any) -> Any:
+    """The decorator that compiles nothing, with or without arguments."""
+    if args and callable(args[0]):
+        return args[0]
+
+    def same(function: Callable[..., Any]) -> Callable[..., Any]:
+        return function
+
+    return same
 
 
 @contextmanager

@@ -37,7 +37,7 @@ class BotSession:
         begins = min(int(candles.starts[0]) for candles in engine.series)
         # A bot is made before the run has an instant: that is when its first bar begins.
         clock = BotClock(lambda: engine.now or begins)
-        self._modules = {**time_modules(clock), PACKAGE: openalgo_module(client)}
+        self._modules = {**time_modules(clock), PACKAGE: openalgo_module(client.account)}
 
     def load(self, bot: BotFile | type[Any]) -> type[Any]:
         """The bot's class, seeing the run's time and account; a bot works in the scratch folder.

@@ -8,6 +8,7 @@ import logging
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from tapeback.broker.webhooks import WebhookClient
 from tapeback.errors import StrategyError, StrategyLoadError, did_you_mean
 from tapeback.market import timeframes
 from tapeback.market.candles import Candles
@@ -298,6 +299,7 @@ def _refuse_unknown(what: str, params: Mapping[str, Any], known: Sequence[str]) 
 def _connect(bot: Any, session: BotSession) -> None:
     """Give the bot the run's account, wherever it keeps a client of its own."""
     for name, value in list(getattr(bot, "__dict__", {}).items()):
-        if type(value).__module__.partition(".")[0] == "openalgo":
+        from_sdk = type(value).__module__.partition(".")[0] == "openalgo"
+        if from_sdk and not isinstance(value, WebhookClient):
             setattr(bot, name, session.client)
     bot.client = session.client
