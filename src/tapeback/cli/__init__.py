@@ -15,6 +15,7 @@ _COMMANDS = {
     "data": "tapeback.cli.data",
     "strategies": "tapeback.cli.strategies",
     "config": "tapeback.cli.config",
+    "doctor": "tapeback.cli.doctor",
     "calendar": "tapeback.cli.calendar",
     "charges": "tapeback.cli.charges",
     "init": "tapeback.cli.init",

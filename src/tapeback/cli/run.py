@@ -14,13 +14,14 @@ from tapeback.cli.options import (
     settings_options,
     strategy_to_run,
 )
+from tapeback.cli.script import run_as_script, script_file, script_of
 from tapeback.errors import EXIT_INTERRUPTED, OutputError, StrategyFailedError, TapebackError
 
 if TYPE_CHECKING:
     from tapeback.models.config import AppConfig
     from tapeback.models.result import BacktestResult
 
-_STYLES: dict[str, dict[str, Any]] = {
+STYLES: dict[str, dict[str, Any]] = {
     "plain": {},
     "title": {"bold": True},
     "good": {"fg": "green"},
@@ -45,10 +46,45 @@ _STYLES: dict[str, dict[str, Any]] = {
 @click.option("--timeframe", metavar="SPAN", help="Such as 1m, 15m, 1h or 1d.")
 @click.option("--start", metavar="DATE", help="First date, such as 2024-01-01; included.")
 @click.option("--end", metavar="DATE", help="Last date; included.")
+@click.option("--script", "forced", is_flag=True, help="Run the file itself, as it runs live.")
+@click.option(
+    "--launch",
+    type=click.Choice(("auto", "once", "daily")),
+    default="auto",
+    show_default=True,
+    help="When a script is started: afresh at the next session where it has ended by itself, once, "
+    "or each session.",
+)
+@click.option("--launch-at", metavar="HH:MM", help="When a script is started on a day.")
+@click.option("--stop-at", metavar="HH:MM", help="When --launch daily stops it.")
+@click.option(
+    "--env", "variables", multiple=True, metavar="NAME=VALUE", help="A variable for a script."
+)
+@click.option(
+    "--alias",
+    "aliases",
+    multiple=True,
+    metavar="SYMBOL:EXCHANGE=SYMBOL:EXCHANGE",
+    help="Answer a script's symbol with another's bars.",
+)
+@click.option(
+    "--allow",
+    type=click.Choice(("network", "processes")),
+    multiple=True,
+    help="What a script may do beyond computing.",
+)
+@click.option(
+    "--confine",
+    type=click.Choice(("process", "strict")),
+    default="process",
+    show_default=True,
+    help="strict: with bubblewrap, on Linux.",
+)
 @click.option("-o", "--output", metavar="DIR", help="Write the result's files into this folder.")
 @click.option("--json", "as_json", is_flag=True, help="Print the result as one JSON document.")
 @click.option("--bounds", is_flag=True, help="Also run the kindest and the harshest reading.")
 @click.option("-v", "--verbose", is_flag=True, help="Log in detail on stderr.")
+@click.argument("arguments", nargs=-1, type=click.UNPROCESSED, metavar="[-- ARGUMENTS]")
 @click.pass_context
 def command(
     ctx: click.Context,
@@ -59,6 +95,15 @@ def command(
     data: tuple[str, ...],
     output: str | None,
     *,
+    arguments: tuple[str, ...],
+    forced: bool,
+    launch: str,
+    launch_at: str | None,
+    stop_at: str | None,
+    variables: tuple[str, ...],
+    aliases: tuple[str, ...],
+    allow: tuple[str, ...],
+    confine: str,
     fetch: bool,
     as_json: bool,
     bounds: bool,
@@ -68,14 +113,34 @@ def command(
     """Run BOT over market history: a name that 'tapeback strategies' lists, file.py:Class or
     file.py. Without BOT, the first strategy of the catalogue runs.
 
+    A file without a class to call is a script: it runs as it runs live, with its own loop, sleeps
+    and threads, on a clock of its own, with ARGUMENTS behind '--'. Exit codes of a script: 0 the
+    data ran to its end or it ended well, 3 it failed, 4 it was stopped by a limit.
+
     What a bot prints goes to stderr; stdout holds the result alone.
     """
     from tapeback.settings import setup_logging
 
+    path = script_file(bot, forced=forced)
+    if arguments and path is None:
+        raise click.UsageError("only a script takes arguments; name its file, or give --script.")
     overrides = data_overrides(data, named) + (["data.fetch=true"] if fetch else [])
-    config = load_settings(bot, config_path, settings, overrides)
+    config = load_settings(bot if path is None else None, config_path, settings, overrides)
     log = config.logging.model_copy(update={"level": "DEBUG"}) if verbose else config.logging
     setup_logging(log)
+    if path is not None:
+        script = script_of(
+            path,
+            arguments,
+            launch=launch,
+            launch_at=launch_at,
+            stop_at=stop_at,
+            variables=variables,
+            allow=allow,
+            confine=confine,
+            aliases=aliases,
+        )
+        run_as_script(ctx, script, config, output, as_json=as_json)
     folder = None if output is None else Path(output)
     if folder is not None:
         from tapeback.report.export import check_directory
@@ -134,6 +199,6 @@ def _print_summary(result: BacktestResult, paths: dict[str, Path]) -> None:
     from tapeback.report.summary import summary
 
     for text, tone in summary(result):
-        click.secho(text, **_STYLES[tone])
+        click.secho(text, **STYLES[tone])
     for path in paths.values():
         click.echo(f"Saved: {path}")

@@ -13,7 +13,7 @@ import msgspec
 import numpy as np
 
 from tapeback.data.provider import DataProvider, DataRequest
-from tapeback.data.quality import Policy
+from tapeback.data.quality import Policy, with_findings
 from tapeback.errors import ConfigError, DataError, DataNotFoundError
 from tapeback.market import timeframes
 from tapeback.market.calendar import calendar_of
@@ -22,6 +22,7 @@ from tapeback.market.settling.corporate_actions import ActionBook
 from tapeback.models.candle import Series
 from tapeback.models.config import AppConfig
 from tapeback.models.data_file import DataFile
+from tapeback.runner.coverage import is_expired, uncovered, without_own_holes
 from tapeback.utils.clock import DAY_NS, date_of_day, day_number, day_of, midnight
 from tapeback.utils.home import cache_folder
 from tapeback.utils.wall_clock import SystemClock, WallClock
@@ -38,6 +39,8 @@ Days = tuple[int, int]
 # Bars that a session has room for at least, by which a warm-up of bars is reckoned in sessions.
 _SHORTEST_SESSION_NS = 5 * DAY_NS // 24
 _NAMED = 3
+# Sources of stored bars that cannot be asked for more.
+_IMPORTS = ("import", "bhavcopy")
 
 
 class Warmup(msgspec.Struct, frozen=True):
@@ -162,7 +165,12 @@ class MarketData:
         named = data.data_series
         if not (loaded or named):
             named = (Series(data.symbol, data.exchange, data.timeframe),)
-        return loaded + [self._of_source(series, warmup) for series in named]
+        loaded += [self._of_source(series, warmup) for series in named]
+        now = self.clock.now()
+        return [
+            with_findings(candles, uncovered(candles, data.start, data.end, now))
+            for candles in loaded
+        ]
 
     def _synthetic(self, warmup: Warmup) -> Candles:
         from tapeback.data.synthetic import SyntheticDataProvider
@@ -330,14 +338,36 @@ class MarketData:
     def _lacking(self, series: Series, first: int, last: int) -> list[Days]:
         """The ranges of these days that the cache does not know."""
         age = self.config.openalgo.cache_max_age_hours
-        kept = self._kept_as(series) or series
-        return self.cache.missing(kept, first, last, max_age_hours=age)
+        stored = self._kept_as(series)
+        if stored is not None and is_expired(series, self.clock.now()):
+            return []
+        kept = stored or series
+        missing = self.cache.missing(kept, first, last, max_age_hours=age)
+        if self.data.fetch or not missing:
+            return missing
+        answers = self.cache.answers(kept)
+        own = [(one.first_day, one.last_day) for one in answers if one.source in _IMPORTS]
+        return without_own_holes(missing, own)
 
     def _absent(self, series: Series, lacking: list[Days] | None) -> DataNotFoundError:
         """What is missing, and the command that would fetch it."""
         data = self.data
         name = f"{series.symbol} --exchange {series.exchange} --timeframe {series.timeframe}"
         others = "name a file with --data FILE, or ask for made-up prices with --data synthetic"
+        if lacking is None and is_expired(series, self.clock.now()):
+            return DataNotFoundError(
+                f"nothing is kept of {series.name}, which has expired.",
+                where=str(self.cache.folder),
+                remedy="Brokers give no bars of expired contracts: import them from files with "
+                f"'tapeback data import PATH...', or {others}.",
+            )
+        if lacking is None and self._is_known_empty(series):
+            return DataNotFoundError(
+                f"OpenAlgo had no bar of {series.name} from {data.start} on when it was asked.",
+                where=str(self.cache.folder),
+                remedy="Choose dates on which it was traded; 'tapeback data clear "
+                f"{series.name}' has it asked for again.",
+            )
         if lacking is None:
             start = f"{data.start}" if data.start else "DATE"
             end = f" --end {data.end}" if data.end else ""
@@ -357,6 +387,14 @@ class MarketData:
             f"--end {date_of_day(last)}{self._cost(series, (first, last))}; or run again with "
             "--fetch, or with dates that are kept.",
         )
+
+    def _is_known_empty(self, series: Series) -> bool:
+        """Whether all the days that are asked for were fetched before, without a bar."""
+        start, end = self.data.start, self.data.end
+        if start is None or not self.cache.answers(series):
+            return False
+        last = day_number(self.clock.now()) if end is None else day_of(end)
+        return not self._lacking(series, day_of(start), last)
 
     def _cost(self, series: Series, days: Days | None) -> str:
         """How many requests a fetch is, and how long it takes, where that can be told."""

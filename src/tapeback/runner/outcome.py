@@ -49,10 +49,13 @@ def result_of(
     record: RunRecord,
     engine: BacktestEngine,
     service: BrokerService,
-    strategy: BaseStrategy,
+    state: dict[str, Any],
     config: AppConfig,
     manifest: Callable[[], dict[str, Any]],
+    *,
+    begun: int | None = None,
 ) -> BacktestResult:
+    """The result of what was played; bars before `begun` (ns UTC) were only history."""
     simulator, first = record.simulator, engine.series[0]
     initial = config.backtest.initial_cash
     columns, ledger, rulebook = record.equity, simulator.ledger, engine.rulebook
@@ -66,7 +69,10 @@ def result_of(
         from tapeback.runner.tax import tax_statement
 
         tax = tax_statement(config.tax, ledger, trades, postings, itemised, rulebook)
-    begun = min(int(candles.starts[0]) for candles in engine.series)
+    if begun is None:
+        begun = min(int(candles.starts[0]) for candles in engine.series)
+    else:
+        columns = columns.since(begun)
     metrics = MetricsCalculator().calculate(
         equity=columns.equity,
         ends=columns.ends,
@@ -107,7 +113,7 @@ def result_of(
         faults=tuple(StrategyFault(f.ts, f.callback, f.error, f.traceback) for f in record.faults),
         modifications=tuple(simulator.modified),
         origins=tuple((candles.series.name, candles.origin) for candles in engine.series),
-        strategy_state=_state_of(strategy),
+        strategy_state=state,
         total_candles=record.bars_total,
         processed_candles=record.bars_done,
         make_manifest=manifest,
@@ -152,7 +158,7 @@ def _doubtful(rows: Sequence[Row]) -> tuple[DoubtfulRule, ...]:
     )
 
 
-def _state_of(strategy: BaseStrategy) -> dict[str, Any]:
+def state_of(strategy: BaseStrategy) -> dict[str, Any]:
     """What the strategy tells of itself; that it cannot is told too, and costs no result."""
     try:
         return strategy.get_state()
@@ -222,7 +228,8 @@ def _config_without_paths(config: AppConfig) -> dict[str, Any]:
     the run."""
     settings = config.public_dict()
     settings["data"]["files"] = [_file_name(file) for file in config.data.data_files]
-    for name in ("master_contract", "corporate_actions", "ban_list"):
+    settings["data"]["cache_dir"] = None
+    for name in ("master_contract", "corporate_actions", "ban_list", "historify"):
         if settings["data"][name]:
             settings["data"][name] = Path(settings["data"][name]).name
     if config.logging.file:

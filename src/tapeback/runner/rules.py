@@ -22,10 +22,14 @@ from tapeback.models.order import PRODUCTS
 from tapeback.settings.market_rules import plan_and_rounding
 
 
-def execution_rules(config: AppConfig) -> ExecutionRules:
-    """The execution settings with every default settled that depends on the fidelity."""
+def execution_rules(config: AppConfig, *, live_latency: float = 0.0) -> ExecutionRules:
+    """The execution settings with every default settled that depends on the fidelity;
+    `live_latency` is the one of `live`, in milliseconds."""
     execution, backtest_ = config.execution, config.backtest
     live = execution.fidelity == "live"
+    latency = execution.latency
+    if latency is None:
+        latency = live_latency if live else 0.0
     participation = execution.participation
     if participation == "auto" and not live:
         participation = None
@@ -40,7 +44,7 @@ def execution_rules(config: AppConfig) -> ExecutionRules:
         slippage_ticks=execution.slippage_ticks,
         spread_bps=execution.spread_bps,
         impact=execution.impact,
-        latency=round((execution.latency or 0.0) * 1_000_000),
+        latency=round(latency * 1_000_000),
         continue_on_error=execution.on_error == "continue",
         close_at_end=execution.close_at_end,
     )

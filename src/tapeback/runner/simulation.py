@@ -28,7 +28,7 @@ from tapeback.models.result import (
     RunInfo,
 )
 from tapeback.runner.market_data import NO_WARMUP, Fetching, MarketData, Warmup
-from tapeback.runner.outcome import manifest_of, result_of
+from tapeback.runner.outcome import manifest_of, result_of, state_of
 from tapeback.runner.rules import actions_of, execution_rules, rulebook_of
 from tapeback.settings import CATALOGUE_PATH, build_config, load_catalogue
 from tapeback.strategies.base import BaseStrategy
@@ -175,7 +175,7 @@ def simulate(
             record = engine.run(strategy, _listener_of(strategy, service))
         name = strategy.name or type(strategy).__name__
         manifest = partial(manifest_of, config, series, rules, rulebook, name, code_of(strategy))
-        result = result_of(record, engine, service, strategy, config, manifest)
+        result = result_of(record, engine, service, state_of(strategy), config, manifest)
     run_info = RunInfo(
         run_id=f"{created:%Y%m%dT%H%M%S}-{secrets.token_hex(4)}",
         created_at=created,

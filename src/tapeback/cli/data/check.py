@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,15 +14,18 @@ from tapeback.cli.data.selection import (
     date_options,
     kept_candles,
     kept_request,
+    parts_of,
     series_options,
     settings_options,
     sources_of,
 )
-from tapeback.errors import EXIT_DATA
+from tapeback.errors import EXIT_DATA, ConfigError
+from tapeback.models.data_file import DataFile, check_symbol
 
 if TYPE_CHECKING:
-    from tapeback.data.quality import Verdict
+    from tapeback.data.quality import Policy, Verdict
     from tapeback.market.candles import Candles
+    from tapeback.models.config import DataConfig
     from tapeback.runner.market_data import MarketData
 
 _TONES = {"clean": "green", "usable": "green", "doubtful": "yellow", "refused": "red"}
@@ -49,8 +53,11 @@ def command(
     """Show everything odd about the bars that are kept of SYMBOL, or of a FILE
     (SYMBOL:EXCHANGE:TIMEFRAME=FILE), what was done about it, and the verdict.
 
+    What is left out of SYMBOL:EXCHANGE:TIMEFRAME is told by the options, the settings or the
+    file's name.
+
     Without any, check that all that is kept can still be read. Exit code 3 where the verdict is
-    'refused' or something cannot be read.
+    'refused' (by execution.on_bad_data) or something cannot be read.
     """
     market_data = sources_of(config_path, settings)
     if not sources:
@@ -58,7 +65,8 @@ def command(
     else:
         options = {"exchange": exchange, "timeframe": timeframe, "start": start, "end": end}
         candles = [_candles(word, market_data, options) for word in sources]
-        sound = _show(candles, as_json=as_json)
+        policy = market_data.config.execution.on_bad_data
+        sound = _show(candles, policy, as_json=as_json)
     if not sound:
         ctx.exit(EXIT_DATA)
 
@@ -82,32 +90,69 @@ def _check_cache(market_data: MarketData, *, as_json: bool) -> bool:
 def _candles(word: str, market_data: MarketData, options: dict[str, Any]) -> Candles:
     from tapeback.data.files import FileDataProvider
     from tapeback.data.provider import DataRequest
-    from tapeback.models.data_file import parse_data_file
 
     if "=" not in word and not _names_a_file(word):
         cache = market_data.cache
-        return kept_candles(kept_request(word, cache, **options), cache)
-    data, file = market_data.data, parse_data_file(word)
+        return kept_candles(kept_request(word, cache, **options), market_data)
+    file, data = _file(word), market_data.data
+    symbol, exchange = _named(file, data, options["exchange"])
     request = DataRequest(
-        symbol=file.symbol or data.symbol,
-        exchange=file.exchange or options["exchange"] or data.exchange,
+        symbol=symbol,
+        exchange=exchange,
         timeframe=file.timeframe or options["timeframe"],
         start=options["start"],
         end=options["end"],
     )
-    return FileDataProvider(file.path, label=data.label).fetch(request)
+    provider = FileDataProvider(
+        file.path, label=data.label, actions=market_data.actions, policy=market_data.policy
+    )
+    return provider.fetch(request)
+
+
+def _file(word: str) -> DataFile:
+    """The file of `FILE` or of `SYMBOL[:EXCHANGE[:TIMEFRAME]]=FILE`."""
+    label, equals, path = word.partition("=")
+    if not equals or any(sign in label for sign in "/\\") or Path(word).is_file():
+        return DataFile(word)
+    if not path.strip():
+        raise ConfigError(f"{word!r}: names no file.", remedy="Write SYMBOL:EXCHANGE=FILE.")
+    return DataFile(path, *parts_of(label))
+
+
+def _named(file: DataFile, data: DataConfig, exchange: str | None) -> tuple[str, str]:
+    """Symbol and exchange of a file: those that were said, else what its name tells."""
+    from tapeback.data.contracts.names import contract_named, derivatives_exchange
+    from tapeback.market.instruments import INDEX_UNDERLYINGS
+
+    exchange = file.exchange or exchange
+    symbol = file.symbol
+    if symbol is None and "symbol" in data.model_fields_set:
+        symbol = data.symbol
+    if symbol is None:
+        name = Path(file.path).name
+        contract = contract_named(name, exchange)
+        if contract is not None:
+            return contract.symbol, contract.exchange
+        try:
+            symbol = check_symbol(re.split(r"[_.\s]", name)[0])
+        except ValueError:
+            symbol = data.symbol
+    if exchange is None and "exchange" not in data.model_fields_set and symbol in INDEX_UNDERLYINGS:
+        exchange = "BSE_INDEX" if derivatives_exchange(symbol) == "BFO" else "NSE_INDEX"
+    return symbol, exchange or data.exchange
 
 
 def _names_a_file(word: str) -> bool:
-    return any(sign in word for sign in "/\\*?") or Path(word).is_file()
+    named = word.lower().endswith((".csv", ".gz", ".txt", ".parquet", ".pq", ".json"))
+    return named or any(sign in word for sign in "/\\*?") or Path(word).is_file()
 
 
-def _show(series: list[Candles], *, as_json: bool) -> bool:
+def _show(series: list[Candles], policy: Policy, *, as_json: bool) -> bool:
     from tapeback.data.quality import verdict
 
     documents, sound = [], True
     for candles in series:
-        judged = verdict(candles.findings)
+        judged = verdict(candles.findings, policy=policy)
         sound = sound and judged.grade != "refused"
         if as_json:
             documents.append(_document(candles, judged))

@@ -7,7 +7,13 @@ from datetime import date
 
 import click
 
-from tapeback.cli.data.selection import Day, series_options, settings_options, sources_of
+from tapeback.cli.data.selection import (
+    Day,
+    parts_of,
+    series_options,
+    settings_options,
+    sources_of,
+)
 
 
 @click.command("clear", short_help="Remove what is kept.")
@@ -35,13 +41,12 @@ def command(
 
     if bool(symbols) == everything:
         raise click.UsageError("name the symbols to remove, or give --all.")
+    if as_json and not yes:
+        raise click.UsageError("--json cannot ask: add --yes.")
     cache = sources_of(config_path, settings).cache
-    names: list[str | None] = [symbol.upper() for symbol in symbols] or [None]
-    stored = [
-        one
-        for name in names
-        for one in cache.stored(symbol=name, exchange=exchange, timeframe=timeframe)
-    ]
+    chosen = [_chosen(word, exchange, timeframe) for word in symbols]
+    chosen = chosen or [{"symbol": None, "exchange": exchange, "timeframe": timeframe}]
+    stored = [one for each in chosen for one in cache.stored(**each)]
     bars = sum(one.bars for one in stored)
     if stored and not yes:
         until = f" before {before}" if before else ""
@@ -51,11 +56,17 @@ def command(
             err=True,
         )
     day = None if before is None else day_of(before)
-    removed = sum(
-        cache.clear(symbol=name, exchange=exchange, timeframe=timeframe, before_day=day)
-        for name in names
-    )
+    removed = sum(cache.clear(**each, before_day=day) for each in chosen)
     if as_json:
         click.echo(json.dumps({"series": len(stored), "removed": removed}))
     else:
         click.echo(f"{removed:,} bars removed from {cache.folder}")
+
+
+def _chosen(word: str, exchange: str | None, timeframe: str | None) -> dict[str, str | None]:
+    symbol, own_exchange, own_timeframe = parts_of(word)
+    return {
+        "symbol": symbol,
+        "exchange": own_exchange or exchange,
+        "timeframe": own_timeframe or timeframe,
+    }

@@ -56,19 +56,28 @@ def command(
     """
     from tapeback.data.exporting import SUFFIXES, write_candles
 
-    cache = sources_of(config_path, settings).cache
+    sources = sources_of(config_path, settings)
     target = Path(output).expanduser()
     single = target.name.lower().endswith(SUFFIXES) and not target.is_dir()
     if single and len(symbols) > 1:
         raise click.UsageError(f"-o {output}: {len(symbols)} symbols need a folder.")
     if single and suffix is not None and not target.name.lower().endswith(f".{suffix}"):
         raise click.UsageError(f"-o {output} is no name of a {suffix} file.")
-    written: list[dict[str, Any]] = []
-    for word in symbols:
-        request = kept_request(
-            word, cache, exchange=exchange, timeframe=timeframe, start=start, end=end
+    is_folder = target.is_dir() or output.endswith(("/", "\\"))
+    if target.suffix[1:].isalpha() and not (single or is_folder):
+        raise click.UsageError(
+            f"-o {output}: bars are written to {', '.join(SUFFIXES)}, or into a folder "
+            "(end its name with /)."
         )
-        candles = kept_candles(request, cache)
+    requests = [
+        kept_request(
+            word, sources.cache, exchange=exchange, timeframe=timeframe, start=start, end=end
+        )
+        for word in symbols
+    ]
+    written: list[dict[str, Any]] = []
+    for request in requests:
+        candles = kept_candles(request, sources)
         series = candles.series
         name = f"{series.symbol}_{series.exchange}_{series.timeframe}.{suffix or 'csv'}"
         path = target if single else target / name

@@ -16,7 +16,7 @@ from tapeback.cli.data.selection import (
     sources_of,
 )
 from tapeback.cli.progress import progress_shown
-from tapeback.errors import EXIT_DATA
+from tapeback.errors import EXIT_DATA, ConfigError
 from tapeback.models.data_file import check_symbol
 
 if TYPE_CHECKING:
@@ -94,6 +94,8 @@ def command(
 
     if not (symbols or lists or underlying or books):
         raise click.UsageError("name symbols, --from FILE, --underlying NAME or --books.")
+    if start is not None and end is not None and start > end:
+        raise click.UsageError(f"--start {start} lies after --end {end}.")
     market_data = sources_of(config_path, settings)
     wanted = _series(symbols, lists, market_data, exchange=exchange, timeframe=timeframe)
     if underlying is not None:
@@ -116,7 +118,7 @@ def command(
         if as_json:
             click.echo(json.dumps(planned.to_dict(), indent=2))
         else:
-            click.echo(f"{planned.requests} requests, about {planned.seconds:.0f} s")
+            click.echo(f"{_requests(planned.requests)}, about {planned.seconds:.0f} s")
         return
     with progress_shown() as task:
         report = download(
@@ -143,13 +145,23 @@ def _series(
     exchange: str | None,
     timeframe: str | None,
 ) -> list[Series]:
+    from tapeback.data.contracts.continuous import is_continuous
+
     words = list(symbols)
     if lists:
         from tapeback.data.constituents import read_symbols
 
         for path in lists:
             words += [f"{name}:{where}" if where else name for name, where in read_symbols(path)]
-    return named_series(words, market_data.data, exchange=exchange, timeframe=timeframe)
+    wanted = named_series(words, market_data.data, exchange=exchange, timeframe=timeframe)
+    for one in wanted:
+        if is_continuous(one.symbol):
+            raise ConfigError(
+                f"{one.symbol} is no contract: its bars are those of the contracts that are kept.",
+                remedy="Fetch the contracts, e.g. with --underlying "
+                f"{one.symbol.rpartition('-')[0]} --strikes 0.",
+            )
+    return wanted
 
 
 def _contracts(
@@ -192,7 +204,7 @@ def _show(report: Report, books: dict[str, int], *, as_json: bool) -> None:
             click.echo(f"  {finding.message}")
     for kind, rows in books.items():
         click.echo(f"{kind}: {rows} rows kept")
-    click.echo(f"{report.requests} requests, {report.added:,} bars added")
+    click.echo(f"{_requests(report.requests)}, {report.added:,} bars added")
 
 
 def _line(one: Downloaded) -> str:
@@ -202,3 +214,7 @@ def _line(one: Downloaded) -> str:
     known = f", {one.same:,} known" if one.same else ""
     revised = f", {one.revised:,} revised" if one.revised else ""
     return f"{one.series.name}{made_of}: {one.added:,} bars added{known}{revised}"
+
+
+def _requests(count: int) -> str:
+    return "1 request" if count == 1 else f"{count} requests"

@@ -40,11 +40,11 @@ def command(
     """
     from tapeback.data.quality import gaps
 
-    cache = sources_of(config_path, settings).cache
+    sources = sources_of(config_path, settings)
     request = kept_request(
-        symbol, cache, exchange=exchange, timeframe=timeframe, start=start, end=end
+        symbol, sources.cache, exchange=exchange, timeframe=timeframe, start=start, end=end
     )
-    candles = kept_candles(request, cache)
+    candles = kept_candles(request, sources)
     rows = [gap.to_dict() for gap in gaps(candles, request.first_day, request.last_day)]
     if as_json:
         series = candles.series

@@ -7,7 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from tapeback.cli.data.selection import series_options, settings_options, sources_of
+from tapeback.cli.data.selection import (
+    parts_of,
+    series_options,
+    settings_options,
+    sources_of,
+)
 
 if TYPE_CHECKING:
     from tapeback.data.cache import Stored
@@ -32,9 +37,12 @@ def command(
 
     With SYMBOL, those of this symbol alone.
     """
+    if symbol is not None:
+        symbol, own_exchange, own_timeframe = parts_of(symbol)
+        exchange, timeframe = own_exchange or exchange, own_timeframe or timeframe
     cache = sources_of(config_path, settings).cache
     stored = cache.stored(
-        symbol=symbol and symbol.upper(),
+        symbol=symbol,
         exchange=exchange,
         timeframe=timeframe,
         underlying=underlying and underlying.upper(),

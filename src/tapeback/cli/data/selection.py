@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from tapeback.cli.options import OneOf
-from tapeback.errors import ConfigError, DataNotFoundError, did_you_mean
-from tapeback.models.data_file import check_exchange, check_symbol, check_timeframe
+from tapeback.errors import ConfigError, DataError, DataNotFoundError, did_you_mean
+from tapeback.market import timeframes
+from tapeback.models.data_file import check_exchange, check_symbol
 from tapeback.models.instrument import EXCHANGES
 
 if TYPE_CHECKING:
@@ -27,7 +28,7 @@ _PARTS = 3
 
 
 class Day(click.ParamType[date]):
-    """An Indian date as `YYYY-MM-DD`, or `today`."""
+    """An Indian date as `YYYY-MM-DD`."""
 
     name = "date"
 
@@ -38,6 +39,18 @@ class Day(click.ParamType[date]):
             return date.fromisoformat(value)
         except ValueError:
             self.fail(f"{value!r} is no date; write it as YYYY-MM-DD.", param, ctx)
+
+
+class Timeframe(click.ParamType[str]):
+    """The length of a bar, in its one spelling."""
+
+    name = "timeframe"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        try:
+            return timeframes.normalise(str(value).strip())
+        except DataError as error:
+            self.fail(str(error), param, ctx)
 
 
 def settings_options(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -62,7 +75,9 @@ def settings_options(command: Callable[..., Any]) -> Callable[..., Any]:
 def series_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Add `--exchange` and `--timeframe`, for symbols that do not say theirs."""
     for option in (
-        click.option("--timeframe", metavar="SPAN", help="Such as 1m, 15m or 1d."),
+        click.option(
+            "--timeframe", type=Timeframe(), metavar="SPAN", help="Such as 1m, 15m or 1d."
+        ),
         click.option("--exchange", type=OneOf(EXCHANGES), help="Such as NSE, NFO or NSE_INDEX."),
     ):
         command = option(command)
@@ -88,7 +103,12 @@ def sources_of(config_path: str | None, settings: Sequence[str]) -> MarketData:
     base = BASE_PATH if Path(BASE_PATH).exists() else None
     config = load_config(config_path or base, overrides=list(settings))
     setup_logging(config.logging)
-    return click.get_current_context().with_resource(MarketData(config))
+    actions = None
+    if config.data.corporate_actions:
+        from tapeback.runner.rules import actions_of
+
+        actions = actions_of(config)
+    return click.get_current_context().with_resource(MarketData(config, actions=actions))
 
 
 def named_series(
@@ -100,15 +120,12 @@ def named_series(
 
     found: dict[Series, None] = {}
     for word in words:
-        symbol, own_exchange, own_timeframe = _parts(word)
-        try:
-            series = Series(
-                symbol,
-                own_exchange or exchange or data.exchange,
-                own_timeframe or check_timeframe(timeframe or data.timeframe),
-            )
-        except ValueError as error:
-            raise ConfigError(f"--timeframe: {error}.") from None
+        symbol, own_exchange, own_timeframe = parts_of(word)
+        series = Series(
+            symbol,
+            own_exchange or exchange or data.exchange,
+            own_timeframe or timeframe or data.timeframe,
+        )
         found[series] = None
     return list(found)
 
@@ -130,7 +147,7 @@ def kept_request(
     from tapeback.data.contracts.continuous import is_continuous
     from tapeback.data.provider import DataRequest
 
-    symbol, own_exchange, own_timeframe = _parts(word)
+    symbol, own_exchange, own_timeframe = parts_of(word)
     exchange, timeframe = own_exchange or exchange, own_timeframe or timeframe
     if exchange is None and is_continuous(symbol):
         exchange = "NFO"
@@ -156,8 +173,9 @@ def _not_one(symbol: str, exchanges: Sequence[str], cache: CacheManager) -> Data
     )
 
 
-def _parts(word: str) -> tuple[str, str | None, str | None]:
-    """Symbol, exchange and timeframe of a word, each in its one spelling."""
+def parts_of(word: str) -> tuple[str, str | None, str | None]:
+    """Symbol, exchange and timeframe of a word, each in its one spelling; ConfigError where it
+    cannot be read."""
     parts = word.split(":")
     try:
         if len(parts) > _PARTS:
@@ -166,18 +184,20 @@ def _parts(word: str) -> tuple[str, str | None, str | None]:
         return (
             check_symbol(symbol or ""),
             check_exchange(exchange) if exchange else None,
-            check_timeframe(timeframe) if timeframe else None,
+            timeframes.normalise(timeframe.strip()) if timeframe else None,
         )
-    except ValueError as error:
-        raise ConfigError(f"{word!r}: {error}.", remedy=f"Write {_FORM}.") from None
+    except (DataError, ValueError) as error:
+        reason = f"{error}".rstrip(".")
+        raise ConfigError(f"{word!r}: {reason}.", remedy=f"Write {_FORM}.") from None
 
 
-def kept_candles(request: DataRequest, cache: CacheManager) -> Candles:
+def kept_candles(request: DataRequest, sources: MarketData) -> Candles:
     """The bars that a run would get of what is kept; those of `NIFTY-I` are its contracts' own."""
     from tapeback.data.contracts.continuous import continuous, is_continuous
 
     if is_continuous(request.symbol):
-        return continuous(request, cache)
+        return continuous(request, sources.cache, policy=sources.policy)
     from tapeback.data.cache.provider import CacheDataProvider
 
-    return CacheDataProvider(cache).fetch(request)
+    provider = CacheDataProvider(sources.cache, actions=sources.actions, policy=sources.policy)
+    return provider.fetch(request)
