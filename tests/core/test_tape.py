@@ -3,9 +3,11 @@ come in later."""
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
-from tapeback import Candles
+from tapeback import Candles, Order
 from tapeback.core.tape import AFTER_END
 from tapeback.core.timeline import NEVER
 from tapeback.errors import DataError
@@ -69,6 +71,24 @@ def test_T4_latency_lets_a_limit_trade_before_its_cancel_arrives() -> None:
         run.to("09:17:00")
         statuses.append(order.status)
     assert statuses == ["cancelled", "complete"]
+
+
+@pytest.mark.parametrize(("latency", "price"), [(None, 90), (500, 89.5)])
+def test_T4_what_a_listener_sends_meets_the_rest_of_the_path(
+    latency: float | None, price: float
+) -> None:
+    """B is bought once A is, at the price of B then, half a second later or not."""
+    series = [bars(STILL, SWING, symbol=symbol) for symbol in ("A", "B")]
+    run = taped(series, latency=latency, intrabar="olhc", **BARE).to("09:15:10")
+
+    def answer(order: Order) -> None:
+        if order.symbol == "A":
+            run.service.place("BUY", 1, symbol="B", exchange="NSE")
+
+    run.tape.listen(answer)
+    run.send("BUY", 1, pricetype="LIMIT", price=90, symbol="A", exchange="NSE")
+    run.to("09:17:00")
+    assert [(fill.symbol, fill.price) for fill in run.fills] == [("A", 90), ("B", price)]
 
 
 def test_T4_an_order_between_sessions_waits_for_the_next() -> None:
@@ -163,6 +183,9 @@ def test_T5_a_timeframe_that_bars_cannot_make_is_an_error() -> None:
     run = taped(bars(STILL, SWING, timeframe="5m"), **BARE).to("09:16:30")
     with pytest.raises(DataError):
         run.tape.forming(*SBIN, "1m")
+    for ask in (run.tape.ltp, run.tape.closed):
+        with pytest.raises(DataError, match="no candles of TCS:NSE"):
+            ask("TCS", "NSE")
 
 
 def test_T5_closed_bars_end_by_now() -> None:
@@ -207,6 +230,16 @@ def test_T6_square_off_comes_after_the_script_at_its_instant() -> None:
     assert ltp(run) == 101
     run.settled()
     assert run.rows[1:] == [("15:15:00.000", "SELL", 10, 101, "S3")]
+
+
+def test_S3_what_arrives_with_the_square_off_is_squared_off_too() -> None:
+    candles = bars(*flat(100, 5), at=minutes("2024-01-02 15:13", 5))
+    run = taped(candles, latency=500, **SANDBOX).to("15:14:59.500")
+    run.send("BUY", 10, product="MIS")
+    run.tape.advance(at("2024-01-02 15:17"))
+    assert [(row[0], row[1]) for row in run.rows] == [
+        ("15:15:00.000", "BUY"), ("15:15:00.000", "SELL"),
+    ]  # fmt: skip
 
 
 def test_S3_a_settlement_that_was_left_out_is_made_up_for() -> None:
@@ -324,8 +357,9 @@ def test_a_listener_hears_at_the_instant_of_the_fill() -> None:
     run = taped(bars(STILL, SWING, STILL), intrabar="olhc", **BARE).to("09:15:10").listen()
     assert run.tape.next_instant() == NEVER
     order = run.send("BUY", 1, pricetype="LIMIT", price=85)
-    run.instants()
-    assert run.heard == [(at("2024-01-02 09:16:15"), order.orderid, "complete", 1)]
+    filled = at("2024-01-02 09:16:15")
+    assert filled in run.instants()
+    assert run.heard == [(filled, order.orderid, "complete", 1)]
 
 
 def test_a_listener_hears_of_a_refusal_at_once() -> None:
@@ -404,6 +438,20 @@ def test_a_symbol_that_comes_in_between_sessions_begins_with_the_next() -> None:
     assert ltp(run, "INFY") == 100
     assert ltp(run.to("2024-01-03 09:15:30"), "INFY") == 90
     assert run.service.simulator.books["INFY", "NSE"].last_close == 100
+
+
+@pytest.mark.parametrize(("begins", "base"), [("2024-01-03 10:00", 100), ("2024-01-04 10:00", 101)])
+def test_a_tape_that_begins_after_a_split_is_through_with_it(
+    tmp_path: Path, begins: str, base: float
+) -> None:
+    """The band lies around the last close, on the ex-date around what is left of it."""
+    actions = tmp_path / "actions.csv"
+    header = "symbol,exchange,ex_date,kind,ratio,cash"
+    actions.write_text(f"{header}\nACME,NSE,2024-01-03,split,10:1,\n", encoding="utf-8")
+    labels = [f"2024-01-0{day} {clock}" for day in (2, 3, 4) for clock in ("09:15", "15:29")]
+    rows = [*flat(1000, 2), *flat(101, 2), *flat(102, 2)]
+    run = taped(bars(*rows, symbol="ACME", at=labels), corporate_actions=str(actions), **LIVE)
+    assert run.to(begins).service.simulator.books["ACME", "NSE"].last_close == base
 
 
 # The clock of the exchange -------------------------------------------------------------------

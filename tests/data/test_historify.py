@@ -663,3 +663,18 @@ class TestWhatIsNoHistorifyFile:
             [sys.executable, "-c", code], capture_output=True, text=True, check=True
         )
         assert 'pip install "tapeback[data]"' in run.stdout
+
+
+@pytest.mark.parametrize(("timeframe", "bars"), [("1w", 5), ("1M", 2)])
+def test_weeks_and_months_are_made_of_days_where_minutes_are_fewer(
+    database: Path, march: Candles, timeframe: str, bars: int
+) -> None:
+    """Days of six weeks, and minutes of the last of them alone."""
+    begin, until = date(2024, 2, 19), date(2024, 3, 20)
+    days = DataRequest(symbol="INFY", exchange="NSE", timeframe="1d", start=begin, end=until)
+    add(database, SyntheticDataProvider(5).fetch(days), "D")
+    add(database, march.between(midnight(day_of(date(2024, 3, 18))), None))
+    made = HistorifyDataProvider(database).fetch(
+        DataRequest(symbol="INFY", exchange="NSE", timeframe=timeframe)
+    )
+    assert (len(made), made.origin.detail) == (bars, "historify.duckdb, D")

@@ -126,3 +126,11 @@ class TestMixUps:
         option = named(week, "INFY28MAR241600CE", "NFO")
         day = between(option, "2024-03-13 00:00", "2024-03-14 00:00")
         assert "symbol-mix-up" not in found(scaled(option, np.where(day, 2.0, 1.0)))
+
+
+@pytest.mark.parametrize("bar", [374, 375])
+def test_an_option_may_print_anything_beside_a_night(week: Candles, bar: int) -> None:
+    """The last trade of a session and the first of the next one are those of an auction."""
+    option = named(week, "INFY28MAR241600CE", "NFO")
+    assert "outlier" not in found(scaled_at(option, [bar], 8.0))
+    assert found(scaled_at(option, [bar + 30], 8.0))["outlier"].count == 1

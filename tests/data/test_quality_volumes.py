@@ -64,3 +64,12 @@ def test_many_silent_moves_are_a_warning_and_first_bars_are_named(future: Candle
     many = found(with_volume(share, np.where(silent, 0.0, steady)))["zero-volume"]
     assert many.severity == "warning"
     assert "first of" not in many.message
+
+
+def test_a_few_bars_of_the_last_date_tell_no_unit_of_their_own(future: Candles) -> None:
+    """Three odd volumes at the end of sessions in units are three odd volumes."""
+    kept = ~between(future, "2024-03-28 09:18", "2024-03-29 00:00")
+    bars = Candles(future.series, [column[kept] for column in future.columns], future.origin)
+    volume = np.where(bars.volume == 0, float(LOT), bars.volume)
+    volume[-3:] += 7
+    assert codes(with_volume(bars, volume)) == set()

@@ -27,7 +27,7 @@ DOCS = REPO / "docs"
 _KEBAB = re.compile(r"[a-z]+(?:-[a-z0-9]+)+")
 _NO_FINDINGS = {
     *("utf-8", "utf-8-sig", "contract-note", "late-start", "early-end", "next-week", "next-month"),
-    *("kite-week", "kite-month", "cm-full"),
+    *("kite-week", "kite-month", "cm-full", "no_data"),
 }
 _RULES = {
     *(f"T{n}" for n in range(1, 8)), "T3b",

@@ -12,10 +12,11 @@ Message = dict[str, Any]
 
 class CallbackThread:
     """Runs callbacks one after the other in the order in which they were delivered, on a thread of
-    the bot's own time; what they raise is swallowed, as the SDK does. To be made in virtual
-    time."""
+    the bot's own time; what they raise is swallowed, as the SDK does. `translate` puts a message
+    into the bot's names. To be made in virtual time."""
 
-    def __init__(self) -> None:
+    def __init__(self, translate: Callable[[Message], Message]) -> None:
+        self._translate = translate
         self._waiting: queue.SimpleQueue[tuple[Callable[[Message], object], Message]] = (
             queue.SimpleQueue()
         )
@@ -29,7 +30,7 @@ class CallbackThread:
         while True:
             callback, message = self._waiting.get()
             try:
-                callback(message)
+                callback(self._translate(message))
             except Exception:
                 # A live bot does not hear of it either.
                 continue

@@ -59,6 +59,9 @@ class Account:
         played = tape is not None
         if tape is not None:
             service.checks.market_open = tape.market_open
+            service.price_of = lambda book: tape.ltp(
+                book.instrument.symbol, book.instrument.exchange
+            )
         self.quotes = QuoteBoard(service, played=played, ensure=self.ensure)
         self.frames = HistoryFrames(service.engine, self.quotes.forming if played else None)
         self.listed = ListedSymbols(service, contracts, self.ensure)

@@ -146,7 +146,7 @@ def amount(accept: Callable[[float], bool], message: str) -> Callable[[Any], flo
     def read(value: Any) -> float:
         try:
             number = float(value)
-        except (TypeError, ValueError):
+        except (TypeError, ValueError, OverflowError):
             raise ValueError("Not a valid number.") from None
         if not isfinite(number):
             raise ValueError("Special numeric values (nan or infinity) are not permitted.")
@@ -163,7 +163,7 @@ def whole(least: int, message: str) -> Callable[[Any], int]:
     def read(value: Any) -> int:
         try:
             number = int(value)
-        except (TypeError, ValueError):
+        except (TypeError, ValueError, OverflowError):
             raise ValueError("Not a valid integer.") from None
         if number < least:
             raise ValueError(message)

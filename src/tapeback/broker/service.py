@@ -52,6 +52,8 @@ class BrokerService:
         self._books = self.simulator.books
         self.bot_units = BotUnits(self._books)
         self.checks = OrderChecks(engine)
+        # What positions are valued at; to a script prices are on the tick (T5).
+        self.price_of: Callable[[Book], float] = self.simulator.last_price
         self._products: dict[tuple[str, str], str] = {}
         # Every exchange takes MIS and the product that orders there have by default.
         self._ordinary: dict[Book, set[tuple[str, str]]] = {}
@@ -283,7 +285,7 @@ class BrokerService:
         """All positions of the run with `last_price` brought up to now."""
         for position in self.portfolio.positions.values():
             book = self._books[position.symbol, position.exchange]
-            position.last_price = self.simulator.last_price(book)
+            position.last_price = self.price_of(book)
         return list(self.portfolio.positions.values())
 
     def equity(self) -> float:

@@ -15,14 +15,17 @@ from tapeback.market.settlement import closing_value
 from tapeback.models.fill import Fill
 from tapeback.models.order import Order
 from tapeback.models.position import Position
-from tapeback.utils.clock import day_number, midnight
+from tapeback.utils.clock import MINUTE_NS, day_number, midnight
 from tapeback.utils.money import RUPEE, to_rupees, to_units
 
 _Look = tuple[str, int, int, int]
+# OpenAlgo's books begin afresh at this time of the day.
+_BOUNDARY_NS = 180 * MINUTE_NS
 
 
 class SessionBook:
-    """Orders, executions and realised profit of the current Indian date.
+    """Orders, executions and realised profit of the current Indian date, which begins and ends at
+    03:00 here.
 
     An order of an earlier date belongs to the session while it is open and if it ended today; the
     analyzer shows such an order only if it was sent after that date's close. What OpenAlgo itself
@@ -153,7 +156,7 @@ class SessionBook:
     # Keeping up ----------------------------------------------------------------------------
 
     def _refresh(self) -> None:
-        day = day_number(self._simulator.now)
+        day = _session_day(self._simulator.now)
         if self._unchanged(day):
             return
         for order, look in zip(self._working, self._looks, strict=True):
@@ -188,7 +191,7 @@ class SessionBook:
     def _begin(self, day: int) -> None:
         """Drop what belongs to sessions before `day`."""
         self._day = day
-        start = midnight(day)
+        start = midnight(day) + _BOUNDARY_NS
         self._orders = {
             orderid: order for orderid, order in self._orders.items() if self._shown(order, start)
         }
@@ -225,7 +228,7 @@ class SessionBook:
 
     def _read_fills(self) -> None:
         fills = self._simulator.fills
-        start = midnight(day_number(self._simulator.now))
+        start = midnight(_session_day(self._simulator.now)) + _BOUNDARY_NS
         if self._fills and self._fills[0].ts < start:
             self._settle(self._fills)
             self._fills, self._trades = [], []
@@ -242,6 +245,11 @@ class SessionBook:
         for fill in fills:
             position = self._before.position(fill.symbol, fill.exchange, fill.product)
             book_execution(position, _signed(fill), round(fill.price * RUPEE))
+
+
+def _session_day(now: int) -> int:
+    """The Indian day number that the books of an instant belong to."""
+    return day_number(now - _BOUNDARY_NS)
 
 
 def _signed(fill: Fill) -> int:

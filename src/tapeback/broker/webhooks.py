@@ -76,6 +76,7 @@ class WebhookClient:
                 f"{action} to {size}.",
             )
         exchange = service.exchange_of(symbol)
+        self._account.ensure(symbol, exchange)
         self._account.note(
             "webhook-assumed",
             "The bot trades through a webhook of the OpenAlgo server, which no run has: it is "

@@ -61,6 +61,13 @@ STYLES: dict[str, dict[str, Any]] = {
     "--env", "variables", multiple=True, metavar="NAME=VALUE", help="A variable for a script."
 )
 @click.option(
+    "--map",
+    "maps",
+    multiple=True,
+    metavar="CONTRACT=MEANING",
+    help="What a contract named in a script stands for: NIFTY-I, or NIFTY:week1:ATM+2:CE.",
+)
+@click.option(
     "--alias",
     "aliases",
     multiple=True,
@@ -101,6 +108,7 @@ def command(
     launch_at: str | None,
     stop_at: str | None,
     variables: tuple[str, ...],
+    maps: tuple[str, ...],
     aliases: tuple[str, ...],
     allow: tuple[str, ...],
     confine: str,
@@ -139,6 +147,7 @@ def command(
             allow=allow,
             confine=confine,
             aliases=aliases,
+            maps=maps,
         )
         run_as_script(ctx, script, config, output, as_json=as_json)
     folder = None if output is None else Path(output)

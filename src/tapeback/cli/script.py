@@ -53,6 +53,7 @@ def script_of(
     allow: Sequence[str],
     confine: Any,
     aliases: Sequence[str],
+    maps: Sequence[str],
 ) -> Script:
     """What to run, and how. Raises ConfigError for options that do not go together."""
     from tapeback.bots.isolation.environment import parse_env
@@ -68,6 +69,7 @@ def script_of(
         permissions=Permissions(network="network" in allow, processes="processes" in allow),
         confinement=confine,
         aliases=tuple(aliases),
+        maps=tuple(maps),
     )
 
 

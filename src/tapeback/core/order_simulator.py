@@ -150,7 +150,6 @@ class OrderSimulator(Walking):
             self._current = book
             self.square_off(book)
         self.walking = False
-        self._current = None
 
     def penalise(self, book: Book, note: str) -> None:
         """Post what the broker asks for a square-off, whatever the plan of charges."""

@@ -14,6 +14,7 @@ from tapeback.core.meeting import next_meeting
 from tapeback.core.ports import Listener
 from tapeback.core.ticker import Tick, Ticker, TickStream
 from tapeback.core.timeline import NEVER, EventQueue, Moment
+from tapeback.errors import DataError
 from tapeback.market.calendar import calendar_of
 from tapeback.market.candles import Candles
 from tapeback.models.candle import Candle
@@ -33,8 +34,8 @@ class Tape:
     Whoever moves time calls `advance(ts)`, lets run what wakes up at `ts`, and calls `settle(ts)`
     before anything later (T6); a settlement that was left out is made up for. After each request
     of the script `meet()` lets what it sent find the price of that instant. `listener` is told of
-    orders; it must not send any itself. `source(symbol, exchange)` gives the bars of an instrument
-    that the run does not have. Instants are ns UTC.
+    orders as it happens; what it sends itself meets the rest of the path. `source(symbol,
+    exchange)` gives the bars of an instrument that the run does not have. Instants are ns UTC.
     """
 
     def __init__(
@@ -51,6 +52,7 @@ class Tape:
         self._source = source
         self._missing: set[Key] = set()
         self._tickers: dict[Key, Ticker] = {}
+        self._whole: dict[tuple[str, str, str | None], Candles] = {}
         self._forming: dict[tuple[str, str, str], FormingBar] = {}
         self._streams: dict[Key, TickStream] = {}
         self._playback = engine.playback(squares_last=True)
@@ -149,7 +151,7 @@ class Tape:
 
     def ltp(self, symbol: str, exchange: str) -> float:
         """The price of an instrument now, rounded to the tick (T5): before the first print of a
-        session the last close, before any bar 0.0."""
+        session the last close, before any bar 0.0. Raises DataError for an unknown one."""
         key = symbol, exchange
         ticker = self._tickers.get(key) or self._ticker(key)
         return ticker.price(self._simulator.now)
@@ -163,8 +165,13 @@ class Tape:
         return bar.candle(self._simulator.now)
 
     def closed(self, symbol: str, exchange: str, timeframe: str | None = None) -> Candles:
-        """All bars of an instrument that are closed by now, over the memory of the whole."""
-        return self._engine.closed_candles(symbol, exchange, timeframe)
+        """All bars of an instrument that are closed by now, over the memory of the whole. Raises
+        DataError for what the run has no candles of."""
+        key = symbol, exchange, timeframe
+        candles = self._whole.get(key)
+        if candles is None:
+            candles = self._whole[key] = self._engine.candles_of(*key)
+        return candles[: int(candles.ends.searchsorted(self._simulator.now, side="right"))]
 
     def market_open(self, exchange: str, symbol: str = "") -> bool:
         """Whether an exchange trades now: by its calendar, or because a bar proves it (S2)."""
@@ -205,6 +212,8 @@ class Tape:
     def _ticker(self, key: Key) -> Ticker:
         ticker = self._tickers.get(key)
         if ticker is None:
+            if key not in self._books:
+                raise DataError(f"no candles of {key[0]}:{key[1]} in this run.")
             rules = self._engine.rules
             ticker = Ticker(self._books[key], rules.intrabar, ticks=rules.exchange_rules)
             self._tickers[key] = ticker

@@ -188,7 +188,6 @@ class Walking(Matching):
                 if ts >= 0 and (first is None or ts < soonest):
                     first, soonest = book, ts
             if first is None:
-                self._current = None
                 return
             self._step(first, soonest)
 

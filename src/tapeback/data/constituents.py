@@ -56,7 +56,7 @@ def _list(path: Path, lines: list[tuple[int, str]]) -> list[tuple[str, str]]:
         more = len(problems) - _SHOWN_PROBLEMS
         shown = problems[:_SHOWN_PROBLEMS] + ([f"and {more} more"] if more > 0 else [])
         raise DataFormatError(
-            "not every line is a symbol:\n  " + "\n  ".join(shown),
+            "not every line is a symbol:\n  " + "\n  ".join(shown) + "\n ",
             where=str(path),
             remedy="Write SYMBOL or SYMBOL:EXCHANGE, one a line, or a CSV with a column Symbol.",
         )

@@ -84,13 +84,21 @@ def download(
     ahead = [0] * len(results)
     if progress is not None and first_day is not None:
         ahead = [_requests(one, first_day, last, cache, max_age_hours, source) for one in wanted]
+    rough = source == "api" and any(ahead)
     stop: DataError | None = None
     for number, result in enumerate(results):
         filling.expected = filling.requests + sum(ahead[number:])
         try:
             if stop is not None:
                 raise stop
-            filling.run(result, first_day, last)
+            filling.run(result, first_day, last, ahead[number])
+            if rough and first_day is not None and filling.requests:
+                # The server has told whose limits count.
+                rough, broker = False, server.broker()
+                ahead[number + 1 :] = [
+                    _requests(one, first_day, last, cache, max_age_hours, source, broker)
+                    for one in wanted[number + 1 :]
+                ]
         except CacheError as error:
             result.error = stop = error
         except DataError as error:
@@ -108,6 +116,7 @@ def _requests(
     cache: CacheManager,
     max_age_hours: float,
     source: Source,
+    broker: str = "",
 ) -> int:
     """About how many requests a series takes; none where its timeframe is not to be had."""
     offered = DATABASE_TIMEFRAMES if source == "db" else COMMON_TIMEFRAMES
@@ -118,6 +127,7 @@ def _requests(
             last_day,
             cache=cache,
             max_age_hours=max_age_hours,
+            broker=broker,
             offered=offered,
             source=source,
         ).requests

@@ -121,7 +121,10 @@ class DataConfig(Section):
     `auto` takes the cache where it holds all that is asked for, then the DuckDB file `historify`;
     `fetch` lets it ask OpenAlgo for the rest. `cache_dir` None is the folder `cache` of
     TAPEBACK_HOME. `label` overrides how a file's stamps are read (fill contract T1).
-    `master_contract`, `corporate_actions` and `ban_list` are CSV files that add to the tables."""
+    `master_contract`, `corporate_actions` and `ban_list` are CSV files that add to the tables.
+    `options_data` says what a script gets that names an option without bars: nothing (`required`),
+    or prices of a model (`modelled`), by India VIX, else by `option_volatility`, a share a year
+    (0.15 is 15 %)."""
 
     symbol: str = "RELIANCE"
     exchange: str = "NSE"
@@ -139,6 +142,8 @@ class DataConfig(Section):
     master_contract: str | None = None
     corporate_actions: str | None = None
     ban_list: str | None = None
+    options_data: Literal["required", "modelled"] = "required"
+    option_volatility: float | None = Field(None, ge=0.01, le=5)
     synthetic: SyntheticConfig = SyntheticConfig()
 
     _symbol = field_validator("symbol")(check_symbol)

@@ -34,12 +34,14 @@ class Rule(msgspec.Struct, frozen=True):
 
     `grade` holds where the bars in question were kept; without them the data is `usable`. With a
     `share` the grade holds where the finding concerns more than that part of all, whatever was
-    done about it, and the data is `usable` below.
+    done about it, and the data is `usable` below. With `told` the reason holds the finding's own
+    message instead of its code and count.
     """
 
     grade: Grade
     because: str
     share: float | None = None
+    told: bool = False
 
     def grade_of(self, finding: Finding) -> Grade:
         if self.share is not None:
@@ -83,6 +85,10 @@ RULES: dict[str, Rule] = {
     "volume-in-lots": Rule("usable", "limits on fills by volume are too tight by the lot size"),
     "volume-unit-change": Rule("usable", "limits on fills by volume change with the unit"),
     "several-sources": Rule("usable", "sources differ in how they make bars"),
+    "alias": Rule("usable", "prices and hours are another's", told=True),
+    "modelled-option": Rule("doubtful", "nobody ever traded at them", told=True),
+    "modelled-fills": Rule("doubtful", "nobody ever traded there", told=True),
+    "unknown-volatility": Rule("doubtful", _ABSENT, share=0.01),
 }
 
 
@@ -112,5 +118,7 @@ def _judged(finding: Finding) -> tuple[Grade, str]:
     rule = RULES.get(finding.code)
     if rule is None:
         return ("doubtful" if finding.severity == "error" else "usable"), finding.message
+    if rule.told:
+        return rule.grade_of(finding), f"{finding.message}: {rule.because}"
     count = f"{finding.count} of {finding.of}" if finding.of else f"{finding.count}"
     return rule.grade_of(finding), f"{finding.code} ({count}): {rule.because}"

@@ -186,10 +186,11 @@ def test_a_read_only_folder_can_be_read_and_says_that_nothing_can_be_stored() ->
 
 def test_a_folder_that_is_a_file_is_refused(tmp_path: Path) -> None:
     (tmp_path / "cache").write_text("a file")
-    with CacheManager(tmp_path / "cache") as cache:
-        with pytest.raises(CacheError, match="cannot be used"):
-            cache.store(bars(*MARCH), answer(*MARCH))
-        assert cache.read(SERIES) is None
+    with (
+        CacheManager(tmp_path / "cache") as cache,
+        pytest.raises(CacheError, match="cannot be used"),
+    ):
+        cache.store(bars(*MARCH), answer(*MARCH))
 
 
 def test_an_exception_while_writing_undoes_everything(filled: Path) -> None:
@@ -225,3 +226,12 @@ def test_a_folder_with_odd_characters_is_a_folder(tmp_path: Path) -> None:
         cache.store(bars(*MARCH), answer(*MARCH))
         assert same(cache.read(SERIES), bars(*MARCH))
     assert (folder / "market.db").is_file()
+
+
+def test_a_file_in_the_place_of_the_folder_is_no_empty_cache(tmp_path: Path) -> None:
+    folder = tmp_path / "cache"
+    folder.write_text("mine")
+    with CacheManager(folder) as cache, pytest.raises(CacheError, match="it is a file"):
+        cache.stored()
+    assert "it is a file" in CacheManager(folder).check().problems[0]
+    assert folder.read_text() == "mine"

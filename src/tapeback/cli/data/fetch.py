@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from tapeback.models.candle import Series
     from tapeback.runner.market_data import MarketData
 
+_LISTED_DAYS = 120
+
 
 @click.command("fetch", short_help="Fetch bars from OpenAlgo that are not kept yet.")
 @click.argument("symbols", nargs=-1, metavar="[SYMBOL]...")
@@ -101,6 +103,9 @@ def command(
     if underlying is not None:
         wanted += _contracts(market_data, underlying, exchange, timeframe, expiry, strikes)
     first = None if start is None else day_of(start)
+    if underlying is not None and first is None:
+        # What the rules choose was not listed earlier.
+        first = day_number(market_data.clock.now()) - _LISTED_DAYS
     last = None if end is None else day_of(end)
     age = market_data.config.openalgo.cache_max_age_hours
     if plan_only:
@@ -172,8 +177,8 @@ def _contracts(
     expiry: str,
     strikes: int,
 ) -> list[Series]:
-    """The contracts that the rules mean today; their terms are kept as well."""
-    from tapeback.data.contracts.capture import contracts_to_capture
+    """The underlying, and the contracts that the rules mean today; their terms are kept as well."""
+    from tapeback.data.contracts.capture import contracts_to_capture, spot_series
     from tapeback.models.candle import Series
 
     contracts = contracts_to_capture(
@@ -185,7 +190,8 @@ def _contracts(
     )
     market_data.cache.store_instruments(contracts, source="openalgo")
     chosen = timeframe or "1m"
-    return [Series(one.symbol, one.exchange, chosen) for one in contracts]
+    series = [Series(one.symbol, one.exchange, chosen) for one in contracts]
+    return spot_series(check_symbol(underlying), contracts, chosen) + series
 
 
 def _keep_books(market_data: MarketData) -> dict[str, int]:

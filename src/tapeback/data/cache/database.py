@@ -7,6 +7,7 @@ import sqlite3
 import weakref
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from errno import ENOTDIR
 from importlib.resources import files
 from pathlib import Path
 from threading import Lock
@@ -59,6 +60,8 @@ class Database:
         """A connection that sees one state of the database; None while there is no file."""
         with self._translated():
             if not self.path.exists():
+                if self.folder.exists() and not self.folder.is_dir():
+                    raise NotADirectoryError(ENOTDIR, "it is a file")
                 yield None
                 return
             with self._connection() as connection, _transaction(connection, "BEGIN"):
@@ -300,7 +303,7 @@ _MEANINGS = {
     ),
     sqlite3.SQLITE_CORRUPT: (
         "the candle cache is damaged.",
-        "`tapeback data check` says what can still be read; move the file away and fetch again.",
+        "Export what can still be read, move the file away, and fetch or import again.",
     ),
     sqlite3.SQLITE_BUSY: (
         f"another process has kept the candle cache busy for {_BUSY_SECONDS} seconds.",

@@ -18,6 +18,7 @@ from tapeback.data.contracts.names import derivatives_exchange
 from tapeback.data.stamps import parse_stamps
 from tapeback.errors import DataError, DataNotFoundError, DataSourceError
 from tapeback.market.instruments import INDEX_UNDERLYINGS, expiry_text, instrument_of
+from tapeback.models.candle import Series
 from tapeback.models.instrument import Instrument
 from tapeback.utils.clock import DAY_NS, date_of_day, day_number
 from tapeback.utils.wall_clock import WallClock
@@ -163,6 +164,13 @@ def _contracts(server: Server, underlying: str, exchange: str) -> list[Instrumen
                 )
             )
     return found
+
+
+def spot_series(underlying: str, contracts: Sequence[Instrument], timeframe: str) -> list[Series]:
+    """The index or share that captured contracts derive from; none where it has no spot."""
+    places = {each.exchange for each in contracts} & _SPOTS.keys()
+    index = 0 if underlying in INDEX_UNDERLYINGS else 1
+    return [Series(underlying, _SPOTS[place][index], timeframe) for place in sorted(places)]
 
 
 def _price(

@@ -56,7 +56,8 @@ def sources_of(paths: Sequence[PathLike]) -> Iterator[Source | DataFormatError |
         found = _files(path)
         if not found:
             yield DataNotFoundError(
-                f"no file of bars is at {str(path)!r}.",
+                "there is no file of bars.",
+                where=str(path),
                 remedy=f"Name files, folders or globs of {', '.join(SUFFIXES)}.",
             )
         for file in found:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 import msgspec
 import numpy as np
@@ -69,11 +69,14 @@ class Filling:
             return ()
         return tuple(self.cache.missing(series, first, last, max_age_hours=self.max_age))
 
-    def unasked(self, series: Series, first: int | None, last: int) -> Downloaded:
-        return Downloaded(series=series, fetched=series, missing=self.missing(series, first, last))
+    def count(self, series: Series, first: int, last: int) -> int:
+        """How many requests the missing ranges of a series are."""
+        days = self.days(series)
+        return sum(len(split_days(*span, days)) for span in self.missing(series, first, last))
 
-    def run(self, result: Downloaded, first: int | None, last: int) -> None:
-        """Fetch one series; its numbers go into `result`."""
+    def run(self, result: Downloaded, first: int | None, last: int, planned: int = 0) -> None:
+        """Fetch one series; its numbers go into `result`. `planned` are the requests that were
+        expected of it before the server was asked for the broker's limits."""
         series = result.fetched
         if first is not None and not self.missing(series, first, last):
             return
@@ -84,9 +87,11 @@ class Filling:
                 if first is None:
                     self._backwards(result, last)
                 else:
+                    self.expected += self.count(series, first, last) - planned
                     self._fill(result, first, last)
             finally:
                 result.requests += self.requests - before
+                result.findings += tuple(_nothing(series, span) for span in _joined(result.empty))
 
     def _backwards(self, result: Downloaded, last: int) -> None:
         """Go back from `last`, a request's days at a time, until a whole one has no bars."""
@@ -121,9 +126,20 @@ class Filling:
                 self._check(result, day, fresh.between(midnight(day), midnight(day + 1)))
         # An answer that lacks days which are stored adds to them; it cannot take them away.
         whole = bool(np.isin(known, fresh.days).all())
+        if not len(fresh) and self._is_kept(series, piece, read.asked_at):
+            result.empty.append(piece)
         span = piece if self.source == "api" else _span_of(fresh)
         if span is not None:
             self._store(result, read, span, replace=whole)
+
+    def _is_kept(self, series: Series, piece: Span, asked_at: int) -> bool:
+        """Whether an answer without bars settles its first session, so that it is not asked for
+        again."""
+        calendar = calendar_of(series.exchange)
+        days = calendar.trading_days(*piece, series.symbol)
+        if self.source == "db" or not len(days):
+            return False
+        return asked_at >= calendar.hours(int(days[0]), series.symbol)[1] + _SETTLED_AFTER
 
     def _check(self, result: Downloaded, day: int, fresh: Candles) -> None:
         """Fetch the stored history anew when the bars of a settled day have changed."""
@@ -207,18 +223,12 @@ class Filling:
 
     def _answered(self, series: Series) -> list[Span]:
         """The gapless ranges of days that this source had answered before this download."""
-        spans = sorted(
+        spans = (
             (answer.first_day, answer.last_day)
             for answer in self.cache.answers(series)
             if answer.source == SOURCES[self.source] and 0 < answer.asked_at < self.began
         )
-        joined: list[Span] = []
-        for first, last in spans:
-            if joined and first <= joined[-1][1] + 1:
-                joined[-1] = joined[-1][0], max(last, joined[-1][1])
-            else:
-                joined.append((first, last))
-        return joined
+        return _joined(spans)
 
     def _asked(self) -> None:
         self.requests += 1
@@ -231,6 +241,17 @@ class Filling:
 def split_days(first: int, last: int, days: int) -> list[Span]:
     """Ranges of at most `days` days, newest first."""
     return [(max(first, end - days + 1), end) for end in range(last, first - 1, -days)]
+
+
+def _joined(spans: Iterable[Span]) -> list[Span]:
+    """Ranges of days in order, those that touch made into one."""
+    joined: list[Span] = []
+    for first, last in sorted(spans):
+        if joined and first <= joined[-1][1] + 1:
+            joined[-1] = joined[-1][0], max(last, joined[-1][1])
+        else:
+            joined.append((first, last))
+    return joined
 
 
 def _outwards(first: int, last: int, day: int, days: int) -> tuple[list[Span], list[Span]]:
@@ -261,6 +282,16 @@ def _not_given(series: Series, piece: Span) -> OpenAlgoError:
         where=series.name,
         remedy="Try again later. If it stays so, clear what is stored up to that date: old and "
         "new prices do not go together.",
+    )
+
+
+def _nothing(series: Series, span: Span) -> Finding:
+    return Finding(
+        code="no-bars",
+        severity="note",
+        message=f"the source has no bar from {date_of_day(span[0])} to {date_of_day(span[1])}, "
+        f"which is kept in mind: 'tapeback data clear {series.name}' has it asked for again",
+        where=f"{date_of_day(span[0])}",
     )
 
 

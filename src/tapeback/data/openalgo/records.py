@@ -36,7 +36,8 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
 class Downloaded(msgspec.Struct, kw_only=True):
     """What became of one series: `fetched` is what was asked for in its place where the source
     does not offer its timeframe; bars that were added, were the same, or replaced others; what
-    was noticed; and the error that ended it, with the ranges of days that are still missing."""
+    was noticed, ranges of days that the source has no bar of among it; and the error that ended
+    it, with the ranges of days that are still missing."""
 
     series: Series
     fetched: Series
@@ -45,6 +46,7 @@ class Downloaded(msgspec.Struct, kw_only=True):
     same: int = 0
     revised: int = 0
     findings: tuple[Finding, ...] = ()
+    empty: list[Span] = []
     error: DataError | None = None
     missing: tuple[Span, ...] = ()
 

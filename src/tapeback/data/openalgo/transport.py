@@ -130,7 +130,7 @@ class Transport:
         clock: WallClock,
         ration: Ration | None = None,
     ) -> None:
-        self.base_url = base_url.rstrip("/")
+        self.base_url = base_url.rstrip("/").removesuffix("/api/v1").rstrip("/")
         self.host = urlsplit(self.base_url).netloc
         self.clock = clock
         self._key = api_key

@@ -16,6 +16,7 @@ from tapeback.broker.account import Account
 from tapeback.broker.http_answers import HttpAnswers, call_of
 from tapeback.core.tape import Tape
 from tapeback.runner.scripts.job import Call
+from tapeback.runner.scripts.naming import Naming
 
 _Given = TypeVar("_Given")
 _HTTP = "http"
@@ -34,8 +35,9 @@ class Attendance:
     """Lets each call of a bot happen at its own instant: before it the market is played up to
     now, after it what was sent meets the market. `calls` are those that changed the account."""
 
-    def __init__(self, tape: Tape, account: Account) -> None:
+    def __init__(self, tape: Tape, account: Account, naming: Naming) -> None:
         self.calls: list[Call] = []
+        self._naming = naming
         self._tape = tape
         self._account = account
         self._answers = HttpAnswers(account)
@@ -63,8 +65,9 @@ class Attendance:
             self._note(name or url, reply.body.decode("utf-8", "replace").strip(), sys._getframe())
         return Answer(reply.status, reply.headers, reply.body)
 
-    def repeat(self, client: Any, calls: tuple[Call, ...]) -> None:
+    def repeat(self, module: ModuleType, calls: tuple[Call, ...]) -> None:
         """Come to the account that these calls of earlier launches led to."""
+        client, webhook = module.api("earlier"), module.Strategy("http://127.0.0.1:5000", "earlier")
         for call in calls:
             self._tape.advance(call.ts)
             if call.name == _HTTP:
@@ -72,7 +75,9 @@ class Attendance:
                 self._answers(method, url, headers, body.encode())
                 self._tape.meet()
             else:
-                getattr(client, call.name)(*call.args, **call.kwargs)
+                caller = webhook if call.name == "strategyorder" else client
+                # The attended method: it names the contracts again as it did then.
+                getattr(caller, call.name)(*call.args, **call.kwargs)
         self.calls = list(calls)
 
     def _attended(self, name: str, function: Callable[..., Any]) -> Callable[..., Any]:
@@ -82,12 +87,22 @@ class Attendance:
                 return function(client, *args, **kwargs)
             note = Call(0, name, list(args), dict(kwargs)) if name in _CHANGES else None
             frame = sys._getframe()
-            reply = self._at_its_instant(note, lambda: function(client, *args, **kwargs))
+            reply = self._at_its_instant(note, lambda: self._asked(function, client, args, kwargs))
             if type(reply) is dict and reply.get("status") == "error":
                 self._note(name, str(reply.get("message", "")).strip(), frame)
             return reply
 
         return attended
+
+    def _asked(
+        self, function: Callable[..., Any], client: Any, args: Any, kwargs: dict[str, Any]
+    ) -> Any:
+        """What a call comes to, in the names that the bot knows."""
+        naming = self._naming
+        if not naming:
+            return function(client, *args, **kwargs)
+        args, kwargs = naming.asked(args), naming.asked(kwargs)
+        return naming.answered(function(client, *args, **kwargs))
 
     def _at_its_instant(self, note: Call | None, call: Callable[[], _Given]) -> _Given:
         run, thread = self._run, get_ident()

@@ -23,7 +23,8 @@ class Call(msgspec.Struct, frozen=True):
 class Job(msgspec.Struct, frozen=True, kw_only=True):
     """One launch: the settings that were chosen, as JSON has them, the `root` of relative paths,
     the script in its scratch folder with its arguments, what the run has behind it, and the folder
-    that its result is written to."""
+    that its result is written to. `shift` is added to the volatility that options are modelled
+    by."""
 
     config: dict[str, Any]
     root: str
@@ -31,6 +32,8 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     arguments: tuple[str, ...]
     rule: LaunchRule
     aliases: tuple[str, ...] = ()
+    maps: tuple[str, ...] = ()
+    shift: float = 0.0
     run_id: str
     created_at: str
     host: str
@@ -56,3 +59,4 @@ class Report(msgspec.Struct, kw_only=True):
     trades: int = 0
     metrics: dict[str, Any] = {}
     verdict: str = ""
+    modelled: bool = False

@@ -24,16 +24,19 @@ from tapeback.core.portfolio import Portfolio
 from tapeback.core.rules import ExecutionRules
 from tapeback.core.tape import Tape
 from tapeback.data.contracts.mapping import parse_alias
+from tapeback.data.contracts.modelled import modelled_fills
 from tapeback.data.contracts.supply import Modelling, Supply
 from tapeback.market.calendar import calendar_of
 from tapeback.market.contracts.master import MasterContract
 from tapeback.models.config import AppConfig
+from tapeback.models.finding import Finding
 from tapeback.models.result import BacktestResult, RunInfo
 from tapeback.runner.market_data import MarketData, Warmup
 from tapeback.runner.outcome import manifest_of, result_of
 from tapeback.runner.rules import actions_of, execution_rules, rulebook_of
 from tapeback.runner.scripts.attendance import Attendance
 from tapeback.runner.scripts.job import Job, Report
+from tapeback.runner.scripts.naming import Naming
 from tapeback.strategies.openalgo_module import PACKAGE, openalgo_module
 from tapeback.utils.clock import MINUTE_NS, day_number, day_of, midnight
 
@@ -99,7 +102,8 @@ class Market:
         self.supply = self._supply(rulebook.master)
         self.tape = Tape(self.engine, source=self.supply)
         self.account = Account(self.service, contracts=self.supply.contracts, tape=self.tape)
-        self.attendance = Attendance(self.tape, self.account)
+        self.naming = Naming(job.maps, self.supply, self.engine)
+        self.attendance = Attendance(self.tape, self.account, self.naming)
         self.module = openalgo_module(self.account)
         self.attendance.attend(self.module)
         self._planned: Launch | None = None
@@ -109,7 +113,7 @@ class Market:
         data, sources = self.config.data, self._sources
         modelling = None
         if data.options_data == "modelled":
-            modelling = Modelling(volatility=data.option_volatility)
+            modelling = Modelling(volatility=data.option_volatility, shift=self.job.shift)
         return Supply(
             self.series,
             cache=sources.cache,
@@ -134,7 +138,7 @@ class Market:
 
     def repeat(self) -> None:
         """Come to where the earlier launches left the account."""
-        self.attendance.repeat(self.module.api("earlier"), self.job.calls)
+        self.attendance.repeat(self.module, self.job.calls)
 
     def begin(self, run: BotRun) -> None:
         """In virtual time: put the broker's module in the bot's way."""
@@ -143,7 +147,7 @@ class Market:
         from tapeback.bots.callbacks import CallbackThread
 
         sys.modules[PACKAGE] = self.module
-        self.account.feed.sink = CallbackThread()
+        self.account.feed.sink = CallbackThread(self.naming.answered)
         answer_requests(self.attendance.answer, OpenAlgoPlaces())
         self.attendance.begin(run)
 
@@ -200,6 +204,9 @@ class Market:
                     first_time=None,
                 )
             )
+        for (symbol, exchange), why in self.naming.failures.items():
+            message = f"--map {symbol}: nothing stood for it on {exchange}: {why}"
+            diagnosis.note("no_data", message, ending.at)
         done = len(self.job.calls)
         asked = [call.ts for call in self.attendance.calls[done:]]
         since = min(asked, default=ending.at)
@@ -224,6 +231,7 @@ class Market:
         report.trades = len(result.trades)
         report.metrics = result.to_dict()["metrics"]
         report.verdict = result.verdict
+        report.modelled = any(one.code == "modelled-fills" for one in result.findings)
 
     def _result(self, ending: Ending | None) -> BacktestResult:
         status: Literal["completed", "failed", "cancelled"] = "completed"
@@ -247,6 +255,11 @@ class Market:
             record, self.engine, self.service, {}, self.config, manifest, begun=self.start
         )
         notes = (*result.notes, *self.account.notes.values())
+        added = self.naming.findings()
+        modelled = modelled_fills(self.supply.modelled, record.fills, result.trades)
+        if modelled is not None:
+            added = (*added, modelled)
+        result = _with_findings(result, added)
         job = self.job
         run = RunInfo(job.run_id, datetime.fromisoformat(job.created_at), 0.0, job.host, {})
         return replace(result, notes=notes, run=run)
@@ -271,6 +284,15 @@ class Market:
         opens, _ = calendar.hours(day, first.symbol)
         ends = max(int(candles.ends[-1]) for candles in self.series)
         return opens - _BEFORE_OPEN_NS, ends
+
+
+def _with_findings(result: BacktestResult, added: tuple[Finding, ...]) -> BacktestResult:
+    """The result with what the run found out about its own data, beside its first series."""
+    if not added:
+        return result
+    (name, origin), *others = result.origins
+    known = msgspec.structs.replace(origin, findings=(*origin.findings, *added))
+    return replace(result, origins=((name, known), *others))
 
 
 def script_rules(config: AppConfig) -> ExecutionRules:

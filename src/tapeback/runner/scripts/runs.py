@@ -36,8 +36,9 @@ _LAUNCHES_AT_MOST = 5_000
 @dataclass(frozen=True, kw_only=True)
 class Script:
     """A script and how it is run: its own `arguments`, when it is launched, what it may do and
-    use up, the variables that are passed on to it, and `aliases`, the symbols that are answered
-    with another's bars (`RELIANCE:NSE=NIFTY:NSE_INDEX`)."""
+    use up, the variables that are passed on to it, `aliases`, the symbols that are answered with
+    another's bars (`RELIANCE:NSE=NIFTY:NSE_INDEX`), and `maps`, what contracts that it names stand
+    for (`NIFTY24NOV26FUT=NIFTY-I`)."""
 
     path: Path
     arguments: tuple[str, ...] = ()
@@ -47,6 +48,7 @@ class Script:
     confinement: Confinement = "process"
     environment: Mapping[str, str] = field(default_factory=dict)
     aliases: tuple[str, ...] = ()
+    maps: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,6 +88,7 @@ def run_script(
         arguments=script.arguments,
         rule=script.rule,
         aliases=script.aliases,
+        maps=script.maps,
         run_id=f"{created:%Y%m%dT%H%M%S}-{secrets.token_hex(4)}",
         created_at=created.isoformat(),
         host=platform.node(),
