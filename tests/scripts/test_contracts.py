@@ -45,6 +45,19 @@ def test_a_symbol_is_answered_with_another_s_bars(play: Play, tmp_path: Path) ->
     assert set(played.said) == {"True"}
 
 
+def test_a_symbol_that_was_only_subscribed_to_can_be_traded(play: Play, tmp_path: Path) -> None:
+    bot = tmp_path / "later.py"
+    bot.write_text(
+        "import time\nfrom openalgo import api\nclient = api(api_key='x')\nclient.connect()\n"
+        "client.subscribe_ltp([{'symbol': 'RELIANCE', 'exchange': 'NSE'}])\ntime.sleep(3600)\n"
+        "print(client.placeorder(symbol='RELIANCE', exchange='NSE', action='BUY', quantity=1, "
+        "product='CNC')['status'])\ntime.sleep(60)\n"
+    )
+    played = play(bot, settings=nifty(), aliases=("RELIANCE:NSE=NIFTY:NSE_INDEX",))
+    assert set(played.said) == {"success"}
+    assert {fill["symbol"] for fill in played.document["fills"]} == {"RELIANCE"}
+
+
 def test_a_typed_future_stands_for_the_near_month(play: Play, tmp_path: Path) -> None:
     """The bot names a contract of 2026; on the dates run it is the future of June 2024."""
     near = tmp_path / "NIFTY27JUN24FUT.csv"
