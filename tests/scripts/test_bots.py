@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from tapeback.bots.isolation.limits import Limits
 from tests.scripts.conftest import Play, Played
 
 # The poller trades as often as its averages cross; the others by their own clocks.
@@ -62,6 +63,30 @@ def test_state_files_stay_from_launch_to_launch(play: Play) -> None:
     played = play("pool_and_queue")
     assert played.said[-1].endswith("days ['2024-01-08', '2024-01-09', '2024-01-10']")
     assert played.said[0].startswith("45 quotes")
+
+
+def test_the_bot_s_files_are_kept_where_asked(play: Play) -> None:
+    kept = play("pool_and_queue", end="2024-01-08", keep_files=True).outcome.folder / "files"
+    assert (kept / "state.json").read_text() == '{"days": ["2024-01-08"]}'
+    assert not (play("pool_and_queue", end="2024-01-08").outcome.folder / "files").exists()
+
+
+@pytest.mark.parametrize(
+    ("line", "limits"),
+    [
+        ("hoard = []\nwhile True: hoard.append(bytearray(1 << 24)); time.sleep(1)", "memory"),
+        ("while True: sum(range(100_000)); time.sleep(0.001)", "cpu"),
+    ],
+)
+def test_a_bot_that_uses_too_much_is_stopped_with_its_result(
+    play: Play, tmp_path: Path, line: str, limits: str
+) -> None:
+    bot = tmp_path / "greedy.py"
+    bot.write_text(f"import time\n{line}\n")
+    allowed = {"memory": Limits(memory_mb=900), "cpu": Limits(cpu_seconds=5)}[limits]
+    played = play(bot, limits=allowed, end="2024-01-19")
+    assert played.outcome.status == "limit", played.outcome
+    assert played.document["status"] in ("cancelled", "failed")
 
 
 def test_the_account_is_the_same_for_every_launch(play: Play, tmp_path: Path) -> None:

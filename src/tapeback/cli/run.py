@@ -87,6 +87,9 @@ STYLES: dict[str, dict[str, Any]] = {
     show_default=True,
     help="strict: with bubblewrap, on Linux.",
 )
+@click.option(
+    "--keep-files", is_flag=True, help="Keep a script's own files with the result, in 'files'."
+)
 @click.option("-o", "--output", metavar="DIR", help="Write the result's files into this folder.")
 @click.option("--json", "as_json", is_flag=True, help="Print the result as one JSON document.")
 @click.option("--bounds", is_flag=True, help="Also run the kindest and the harshest reading.")
@@ -112,6 +115,7 @@ def command(
     aliases: tuple[str, ...],
     allow: tuple[str, ...],
     confine: str,
+    keep_files: bool,
     fetch: bool,
     as_json: bool,
     bounds: bool,
@@ -148,6 +152,7 @@ def command(
             confine=confine,
             aliases=aliases,
             maps=maps,
+            keep_files=keep_files,
         )
         run_as_script(ctx, script, config, output, as_json=as_json)
     folder = None if output is None else Path(output)

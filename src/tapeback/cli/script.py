@@ -54,6 +54,7 @@ def script_of(
     confine: Any,
     aliases: Sequence[str],
     maps: Sequence[str],
+    keep_files: bool,
 ) -> Script:
     """What to run, and how. Raises ConfigError for options that do not go together."""
     from tapeback.bots.isolation.environment import parse_env
@@ -70,6 +71,7 @@ def script_of(
         confinement=confine,
         aliases=tuple(aliases),
         maps=tuple(maps),
+        keep_files=keep_files,
     )
 
 

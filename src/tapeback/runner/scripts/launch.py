@@ -187,7 +187,10 @@ class Market:
     def _done(self, ending: Ending | None) -> Launch:
         if ending is None or self._planned is None:
             return self.job.done[-1] if self.job.done else Launch(begin=self.start, end=self.start)
-        return Launch(begin=self._planned.begin, end=ending.at, how=ending.how, code=ending.code)
+        # Python itself tells a bot that asks for more memory than it may have.
+        starved = ending.how == "raised" and (ending.error or "").startswith("MemoryError")
+        how = "limit" if starved else ending.how
+        return Launch(begin=self._planned.begin, end=ending.at, how=how, code=ending.code)
 
     def _entries(self, ending: Ending) -> list[Entry]:
         diagnosis = Diagnosis(Path(self.job.script).parent)

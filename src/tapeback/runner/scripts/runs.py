@@ -39,7 +39,8 @@ class Script:
     """A script and how it is run: its own `arguments`, when it is launched, what it may do and
     use up, the variables that are passed on to it, `aliases`, the symbols that are answered with
     another's bars (`RELIANCE:NSE=NIFTY:NSE_INDEX`), and `maps`, what contracts that it names stand
-    for (`NIFTY24NOV26FUT=NIFTY-I`)."""
+    for (`NIFTY24NOV26FUT=NIFTY-I`). With `keep_files` the files that it has at its end are kept
+    with the result."""
 
     path: Path
     arguments: tuple[str, ...] = ()
@@ -50,6 +51,7 @@ class Script:
     environment: Mapping[str, str] = field(default_factory=dict)
     aliases: tuple[str, ...] = ()
     maps: tuple[str, ...] = ()
+    keep_files: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -140,6 +142,8 @@ def _played(
         if keep is not None:
             for file in made:
                 shutil.copyfile(file, keep / file.name)
+            if script.keep_files:
+                scratch.keep(keep / "files")
     return outcome
 
 
