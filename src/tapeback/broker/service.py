@@ -54,10 +54,7 @@ class BrokerService:
         self.checks = OrderChecks(engine)
         self._products = {key: _default_product(book) for key, book in self._books.items()}
         # Every exchange takes MIS and the product that orders there have by default.
-        self._ordinary = {
-            book: {(action, p) for action in ACTIONS for p in ("MIS", self._products[key])}
-            for key, book in self._books.items()
-        }
+        self._ordinary = {book: ("MIS", self._products[key]) for key, book in self._books.items()}
         self._exchanges = dict(reversed(self._books))
         self._book = self._books[self.symbol, self.exchange]
         self._product = self._products[self.symbol, self.exchange]
@@ -162,16 +159,17 @@ class BrokerService:
     def _plain(self, order: Order, book: Book | None) -> bool:
         """Whether an order is so ordinary that `_refusal` has nothing to say: most are, and this
         is quicker to see. What is not plain may still be right."""
-        quantity, price = order.quantity, order.price
+        quantity, price, now = order.quantity, order.price, self.simulator.now
         if book is None or type(quantity) is not int or type(price) is not float:
             return False
         if order.trigger_price or order.stop_loss or order.target or not self._strict:
             return False
         return (
             0 < quantity <= book.most
-            and (order.action, order.product) in self._ordinary[book]
-            and self.simulator.now < book.hours.square_off
-            and self.simulator.now != book.hours.closes
+            and order.action in ACTIONS
+            and order.product in self._ordinary[book]
+            and now < book.hours.square_off
+            and now != book.hours.closes
             and book.plain
             and not quantity % book.lot
             and (

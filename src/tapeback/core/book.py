@@ -16,7 +16,8 @@ from tapeback.core.rules import ExecutionRules
 from tapeback.market import timeframes
 from tapeback.market.candles import Candles
 from tapeback.market.contracts.price_bands import locked
-from tapeback.market.rulebook import Charge, Rulebook, SessionHours, SessionTerms
+from tapeback.market.costs.rates import Rates
+from tapeback.market.rulebook import Rulebook, SessionHours, SessionTerms
 from tapeback.market.settlement import Holding
 from tapeback.models.candle import Candle
 from tapeback.models.instrument import Instrument
@@ -30,7 +31,7 @@ UNKNOWN = -1.0
 AT_OPEN = -1
 _EXPIRY_STRESS_NS = 870 * MINUTE_NS
 # Prices of a grid may differ in the last bits, by how they were computed.
-GRID_NOISE = 1e-7
+GRID_NOISE = _NOISE = 1e-7
 
 
 class Change(NamedTuple):
@@ -55,10 +56,10 @@ class Book:
     (-price, seq, order); `rising` what a rising price fires. An entry is stale once its order's
     `seq` has changed. A bar needs walking only if its low reaches `gate_low` or its high
     `gate_high`; a new order opens the gate. `opened` is the bar that began last, `candle` the one
-    that closed last; `price` is where the path stands while `walked`. `volume_left` is UNKNOWN
-    until the first limit of a bar asks for it, `leg` is AT_OPEN until the bar's path is chosen.
-    `squaring` holds from the square-off until MIS is flat, `carried` while a locked band keeps it
-    overnight; `barred` are orders that wait for that band to open.
+    that closed last; `price` is where the path stands while `walked`. `volume_left` is UNKNOWN,
+    below zero, until the first limit of a bar asks for it, `leg` is AT_OPEN until the bar's path
+    is chosen. `squaring` holds from the square-off until MIS is flat, `carried` while a locked
+    band keeps it overnight; `barred` are orders that wait for that band to open.
     """
 
     __slots__ = (
@@ -134,7 +135,7 @@ class Book:
         self.rulebook = rulebook
         self.frictions = Frictions(rules, instrument, candles)
         self.positions: dict[str, Position] = {}
-        self.charges: dict[str, Charge] = {}
+        self.charges: dict[str, Rates] = {}
         self.falling: list[Resting] = []
         self.rising: list[Resting] = []
         self.arrivals: list[Arrival] = []
@@ -230,14 +231,26 @@ class Book:
         if self.arrivals or self.squaring:
             self.gate_low = inf
             return
-        falling, rising = self.falling, self.rising
-        while falling and falling[0][2].seq != falling[0][1]:
-            heappop(falling)
-        while rising and rising[0][2].seq != rising[0][1]:
-            heappop(rising)
-        slack = self.limit_slack + GRID_NOISE
-        self.gate_low = slack - falling[0][0] if falling else -inf
-        self.gate_high = rising[0][0] - slack if rising else inf
+        _drop_stale(self.falling)
+        _drop_stale(self.rising)
+        slack = self.limit_slack + _NOISE
+        self.gate_low = self.below() + slack
+        self.gate_high = self.above() - slack
+
+    def below(self) -> float:
+        """The highest price that fires something as price falls to it, -inf where nothing does.
+        A stale entry counts."""
+        if not self.falling:
+            return -inf
+        key, _, _ = self.falling[0]
+        return -key
+
+    def above(self) -> float:
+        """The lowest price that fires something as price rises to it, inf where nothing does."""
+        if not self.rising:
+            return inf
+        key, _, _ = self.rising[0]
+        return key
 
     def forget(self) -> None:
         """Count an order that ended while resting; rebuild once most entries are stale."""
@@ -253,11 +266,11 @@ class Book:
         """What the first price of a bar meets, by sequence; the time is -1 for what rested."""
         due: list[Arrival] = []
         falling, rising = self.falling, self.rising
-        while falling and falling[0][0] <= GRID_NOISE - price:
+        while falling and self.below() >= price - _NOISE:
             _, seq, order = heappop(falling)
             if order.seq == seq:
                 due.append((-1, seq, order, None))
-        while rising and rising[0][0] <= price + GRID_NOISE:
+        while rising and self.above() <= price + _NOISE:
             _, seq, order = heappop(rising)
             if order.seq == seq:
                 due.append((-1, seq, order, None))
@@ -269,11 +282,11 @@ class Book:
 
     def touched_at_open(self, ts: int) -> int:
         """Count the limits that the first price touches without passing them."""
-        bound, price = self.limit_slack + GRID_NOISE, self.price
+        bound, price = self.limit_slack + _NOISE, self.price
         count = 0
-        if self.falling and self.falling[0][0] - bound <= -price:
+        if self.below() + bound >= price:
             count += self.mark_touched(True, price, ts)
-        if self.rising and self.rising[0][0] - bound <= price:
+        if self.above() - bound <= price:
             count += self.mark_touched(False, price, ts)
         return count
 
@@ -282,7 +295,7 @@ class Book:
         heap = self.falling if down else self.rising
         sign = -1.0 if down else 1.0
         bound = sign * extreme
-        slack = self.limit_slack + GRID_NOISE
+        slack = self.limit_slack + _NOISE
         count = 0
         stack = [0]
         while stack:
@@ -294,7 +307,7 @@ class Book:
             if order.seq != seq or order.touched_ts:
                 continue
             limit = order.pricetype == "LIMIT" or order.triggered_ts
-            if limit and sign * order.price <= bound + GRID_NOISE:
+            if limit and sign * order.price <= bound + _NOISE:
                 order.touched_ts = ts
                 count += 1
         return count
@@ -367,7 +380,7 @@ class Book:
     def _enter_terms(self, position: Position) -> None:
         """Let a position pay the charges and block the margin of the day."""
         instrument, product, day = self.instrument, position.product, self.hours.day
-        self.charges[product] = self.rulebook.rates(instrument, product, day).cost
+        self.charges[product] = self.rulebook.rates(instrument, product, day)
         if self.portfolio.margined:
             if product == "MIS" and self.carried:
                 product = "NRML" if instrument.derivative else "CNC"
@@ -477,6 +490,15 @@ class Book:
             return True
         expiry = self.instrument.expiry
         return expiry is not None and ts - midnight(expiry) >= _EXPIRY_STRESS_NS
+
+
+def _drop_stale(heap: list[Resting]) -> None:
+    """Take from the top of a heap what has ended or moved."""
+    while heap:
+        _, seq, order = heap[0]
+        if order.seq == seq:
+            return
+        heappop(heap)
 
 
 def _participation(rules: ExecutionRules, timeframe: str) -> float | None:

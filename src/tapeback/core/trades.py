@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Iterator, Sequence
+from typing import overload
+
+import numpy as np
 
 from tapeback.core.corporate import RULE as ACTION_RULE
 from tapeback.core.ledger import Ledger
 from tapeback.models.order import Order
-from tapeback.models.trade import Trade
+from tapeback.models.trade import Trade, TradeColumns
 from tapeback.utils.money import RUPEE
 
 
@@ -68,18 +72,73 @@ class _Match:
         self.exit_value += quantity * price
         self.fees += fees + paid
 
+    def profit(self) -> int:
+        """Profit net of fees, money units."""
+        gained = self.exit_value - self.entry_value
+        return (gained if self.lot.long else -gained) - self.fees
 
-def match_trades(ledger: Ledger) -> list[Trade]:
-    """Trades in the order in which their exits began; what is still open makes none.
+    def percent(self) -> float:
+        """The profit in per cent of the entry's value; what an action gave cost nothing."""
+        return 100.0 * self.profit() / self.entry_value if self.entry_value else 0.0
+
+
+class Trades(Sequence[Trade]):
+    """The trades of a run in the order in which their exits began. A `Trade` is made when one is
+    asked for."""
+
+    def __init__(self, matches: list[_Match]) -> None:
+        self._matches = matches
+
+    def columns(self) -> TradeColumns:
+        """All trades as arrays."""
+        matches = self._matches
+        return TradeColumns(
+            entry_ts=np.array([match.lot.ts for match in matches], dtype=np.int64),
+            exit_ts=np.array([match.ts for match in matches], dtype=np.int64),
+            pnl=np.array([match.profit() / RUPEE for match in matches], dtype=np.float64),
+            pnl_pct=np.array([match.percent() for match in matches], dtype=np.float64),
+        )
+
+    @property
+    def fees(self) -> list[int]:
+        """Each trade's share of its orders' charges, money units."""
+        return [match.fees for match in self._matches]
+
+    def __len__(self) -> int:
+        return len(self._matches)
+
+    def __iter__(self) -> Iterator[Trade]:
+        return (_trade(number, match) for number, match in enumerate(self._matches, 1))
+
+    @overload
+    def __getitem__(self, index: int) -> Trade: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[Trade]: ...
+    def __getitem__(self, index: int | slice) -> Trade | list[Trade]:
+        places = range(len(self))[index]
+        if isinstance(places, int):
+            return _trade(places + 1, self._matches[places])
+        return [_trade(at + 1, self._matches[at]) for at in places]
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Sequence) and list(self) == list(other)
+
+    __hash__ = None  # type: ignore[assignment]
+
+
+def match_trades(ledger: Ledger, charges: Sequence[int] | None = None) -> Trades:
+    """Trades in the order in which their exits began; what is still open makes none. `charges`,
+    money units a fill, stand in for those of the ledger.
 
     Positions of one symbol in different products are matched apart. Money is split in whole
     units, so the trades' profits and fees add up to those of the matched fills.
     """
     queues: dict[tuple[str, str, str], deque[_Lot]] = {}
     matches: list[_Match] = []
+    log = ledger.log
     for ts, order, signed, price, fees, rule in zip(
-        ledger.ts, ledger.orders, ledger.signed, ledger.units, ledger.charges, ledger.rules,
-        strict=True,
+        log.ts.tolist(), log.orders, log.signed.tolist(), log.units.tolist(),
+        log.charges.tolist() if charges is None else charges, log.rules, strict=True,
     ):  # fmt: skip
         key = (order.symbol, order.exchange, order.product)
         queue = queues.get(key)
@@ -109,7 +168,7 @@ def match_trades(ledger: Ledger) -> list[Trade]:
                 newest.fees += fees
             else:
                 queue.append(_Lot(ts, order, left, price, fees, long))
-    return [_trade(number, match) for number, match in enumerate(matches, 1)]
+    return Trades(matches)
 
 
 def _scale(lots: deque[_Lot], signed: int) -> None:
@@ -130,15 +189,10 @@ def _scale(lots: deque[_Lot], signed: int) -> None:
 
 
 def _trade(number: int, match: _Match) -> Trade:
-    lot, order = match.lot, match.order
-    gained = match.exit_value - match.entry_value
-    pnl = (gained if lot.long else -gained) - match.fees
-    # What a corporate action gave cost nothing.
-    percent = 100.0 * pnl / match.entry_value if match.entry_value else 0.0
-    whole = match.quantity * RUPEE
+    lot, order, whole = match.lot, match.order, match.quantity * RUPEE
     return Trade(
         f"T{number:06d}", order.symbol, order.exchange, order.product, lot.ts, match.ts,
         match.entry_value / whole, match.exit_value / whole, match.quantity,
-        "BUY" if lot.long else "SELL", pnl / RUPEE, percent,
+        "BUY" if lot.long else "SELL", match.profit() / RUPEE, match.percent(),
         match.fees / RUPEE, lot.order.orderid, order.orderid,
     )  # fmt: skip

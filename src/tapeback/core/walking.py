@@ -6,7 +6,6 @@ fill contract.
 
 from __future__ import annotations
 
-from abc import abstractmethod
 from heapq import heappop
 
 from tapeback.core.book import GRID_NOISE, Arrival, Book, Change, Resting, by_sequence
@@ -15,6 +14,8 @@ from tapeback.core.portfolio import Portfolio
 from tapeback.core.rules import ExecutionRules
 from tapeback.models.candle import Candle
 from tapeback.models.order import Order
+
+_NOISE = GRID_NOISE
 
 
 class Walking(Matching):
@@ -35,17 +36,17 @@ class Walking(Matching):
         self.books[instrument.symbol, instrument.exchange] = book
         self._sole = book if len(self.books) == 1 else None
 
-    @abstractmethod
     def arrive(self, book: Book, order: Order, change: Change | None) -> None:
         """Let an order, or a change to one, reach the exchange."""
+        raise NotImplementedError
 
-    @abstractmethod
     def square_off(self, book: Book) -> None:
         """Close what MIS holds of an instrument, at the point of the path that was reached."""
+        raise NotImplementedError
 
-    @abstractmethod
     def end_intraday(self, book: Book) -> None:
         """Cancel the MIS orders of an instrument."""
+        raise NotImplementedError
 
     # One instrument ------------------------------------------------------------------------
 
@@ -59,10 +60,8 @@ class Walking(Matching):
         book.begin(candle)
         if book.squaring and start > book.hours.square_off:
             self.end_intraday(book)
-        price, falling, rising = candle.open, book.falling, book.rising
-        if (falling and falling[0][0] <= GRID_NOISE - price) or (
-            rising and rising[0][0] <= price + GRID_NOISE
-        ):
+        price = candle.open
+        if book.below() >= price - _NOISE or book.above() <= price + _NOISE:
             self._due = book.reached_at_open(price, start)
             self._meet_due()
         elif book.arrivals:
@@ -74,10 +73,8 @@ class Walking(Matching):
             self._meet_due()
         if book.squaring:
             self.square_off(book)
-        slack = book.limit_slack + GRID_NOISE
-        falling, rising = book.falling, book.rising
-        down = falling and slack - falling[0][0] >= candle.low
-        if down or (rising and rising[0][0] - slack <= candle.high) or book.arrivals:
+        low, high, slack = candle.low, candle.high, book.limit_slack + _NOISE
+        if book.below() + slack >= low or book.above() - slack <= high or book.arrivals:
             if book.limit_slack:
                 self.touch_misses += book.touched_at_open(start)
             book.choose_path(self._intrabar)
@@ -110,46 +107,46 @@ class Walking(Matching):
 
     def _fall(self, book: Book, leg: int, start: float, target: float) -> None:
         """Let price fall along a leg. A callback may rebuild the heap: it is looked up anew."""
-        filled, times = self.ledger.ts, book.times
-        while book.falling and book.falling[0][0] <= GRID_NOISE - target:
+        log, times = self._log, book.times
+        while book.below() >= target - _NOISE:
             key, seq, order = heappop(book.falling)
             if order.seq != seq:
                 continue
             book.price = at = -key
             begins = times[leg]
             self.now = begins + int((times[leg + 1] - begins) * ((start - at) / (start - target)))
-            before = len(filled)
+            before = log.rows
             self.reach(book, order, at, False)
-            if leg < 2 and len(filled) > before:
+            if leg < 2 and log.rows > before:
                 book.hit_low = True
                 if book.hit_high:
                     self.mark_ambiguous(book)
             if book.arrivals:
                 return
         slack = book.limit_slack
-        if slack and leg < 2 and book.falling and book.falling[0][0] - slack <= GRID_NOISE - target:
+        if slack and leg < 2 and book.below() + slack >= target - _NOISE:
             self.touch_misses += book.mark_touched(True, target, times[leg + 1])
 
     def _rise(self, book: Book, leg: int, start: float, target: float) -> None:
         """Let price rise along a leg."""
-        filled, times = self.ledger.ts, book.times
-        while book.rising and book.rising[0][0] <= target + GRID_NOISE:
+        log, times = self._log, book.times
+        while book.above() <= target + _NOISE:
             at, seq, order = heappop(book.rising)
             if order.seq != seq:
                 continue
             book.price = at
             begins = times[leg]
             self.now = begins + int((times[leg + 1] - begins) * ((at - start) / (target - start)))
-            before = len(filled)
+            before = log.rows
             self.reach(book, order, at, False)
-            if leg < 2 and len(filled) > before:
+            if leg < 2 and log.rows > before:
                 book.hit_high = True
                 if book.hit_low:
                     self.mark_ambiguous(book)
             if book.arrivals:
                 return
         slack = book.limit_slack
-        if slack and leg < 2 and book.rising and book.rising[0][0] - slack <= target + GRID_NOISE:
+        if slack and leg < 2 and book.above() - slack <= target + _NOISE:
             self.touch_misses += book.mark_touched(False, target, times[leg + 1])
 
     # Several instruments -------------------------------------------------------------------
@@ -237,7 +234,7 @@ class Walking(Matching):
             ts = -1
             if target != start and heap:
                 at = -heap[0][0] if down else heap[0][0]
-                if (at >= target - GRID_NOISE) if down else (at <= target + GRID_NOISE):
+                if (at >= target - _NOISE) if down else (at <= target + _NOISE):
                     share = (at - start) / (target - start)
                     ts = max(begins + int((ends - begins) * share), self.now)
             if book.arrivals:
@@ -268,9 +265,9 @@ class Walking(Matching):
             return
         entry = heappop(heap)
         book.price = -entry[0] if down else entry[0]
-        leg, before = book.leg, len(self.ledger.ts)
+        leg, before = book.leg, self._log.rows
         self.reach(book, entry[2], book.price, False)
-        if leg < 2 and len(self.ledger.ts) > before:
+        if leg < 2 and self._log.rows > before:
             self._note_side(book, down)
 
     def _older_is_met(self, book: Book, heap: list[Resting], ts: int) -> bool:
