@@ -159,29 +159,26 @@ class BrokerService:
     def _plain(self, order: Order, book: Book | None) -> bool:
         """Whether an order is so ordinary that `_refusal` has nothing to say: most are, and this
         is quicker to see. What is not plain may still be right."""
-        quantity, price, now = order.quantity, order.price, self.simulator.now
-        if book is None or type(quantity) is not int or type(price) is not float:
+        if book is None or not book.plain or not self._strict:
             return False
-        if order.trigger_price or order.stop_loss or order.target or not self._strict:
+        if type(order.quantity) is not int or type(order.price) is not float:
             return False
-        return (
-            0 < quantity <= book.most
-            and order.action in ACTIONS
-            and order.product in self._ordinary[book]
-            and now < book.hours.square_off
-            and now != book.hours.closes
-            and book.plain
-            and not quantity % book.lot
-            and (
-                order.pricetype == "MARKET"
-                or (
-                    order.pricetype == "LIMIT"
-                    and not book.slides
-                    and book.lower <= price <= book.upper
-                    and 0 < price < inf
-                    and not off_grid(price, book.tick)
-                )
-            )
+        if order.trigger_price or order.stop_loss or order.target:
+            return False
+        if order.action not in ACTIONS or order.product not in self._ordinary[book]:
+            return False
+        now, square_off, closes = self.simulator.now, book.hours.square_off, book.hours.closes
+        if now >= square_off or now == closes:
+            return False
+        if not 0 < order.quantity <= book.most or order.quantity % book.lot:
+            return False
+        price = order.price
+        return order.pricetype == "MARKET" or (
+            order.pricetype == "LIMIT"
+            and not book.slides
+            and book.lower <= price <= book.upper
+            and 0.0 < price < inf
+            and not off_grid(price, book.tick)
         )
 
     def modify(
