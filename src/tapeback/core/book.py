@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from heapq import heapify, heappop, heappush
+from bisect import insort
 from math import floor, inf
 from operator import itemgetter
 from typing import NamedTuple
@@ -52,14 +52,15 @@ by_sequence = itemgetter(1)
 class Book:
     """Orders of one instrument by the price that fires them.
 
-    `falling` holds what a falling price fires (buy limits, sell stops), highest first, as
-    (-price, seq, order); `rising` what a rising price fires. An entry is stale once its order's
-    `seq` has changed. A bar needs walking only if its low reaches `gate_low` or its high
-    `gate_high`; a new order opens the gate. `opened` is the bar that began last, `candle` the one
-    that closed last; `price` is where the path stands while `walked`. `volume_left` is UNKNOWN,
-    below zero, until the first limit of a bar asks for it, `leg` is AT_OPEN until the bar's path
-    is chosen. `squaring` holds from the square-off until MIS is flat, `carried` while a locked
-    band keeps it overnight; `barred` are orders that wait for that band to open.
+    `falling` holds what a falling price fires (buy limits, sell stops), as (price, -seq, order),
+    `rising` what a rising price fires, as (-price, -seq, order): sorted, the next one to fire last.
+    An entry is stale once its order's `seq` has changed. A bar needs walking only if its low
+    reaches `gate_low` or its high `gate_high`; a new order opens the gate. `opened` is the bar that
+    began last, `candle` the one that closed last; `price` is where the path stands while `walked`.
+    `volume_left` is UNKNOWN, below zero, until the first limit of a bar asks for it, `leg` is
+    AT_OPEN until the bar's path is chosen. `squaring` holds from the square-off until MIS is flat,
+    `carried` while a locked band keeps it overnight; `barred` are orders that wait for that band
+    to open.
     """
 
     __slots__ = (
@@ -205,13 +206,13 @@ class Book:
             if self.limit_slack:
                 fire = self.frictions.beside(fire, -1 if buy else 1)
             if buy:
-                heappush(self.falling, (-fire, order.seq, order))
+                insort(self.falling, (fire, -order.seq, order))
             else:
-                heappush(self.rising, (fire, order.seq, order))
+                insort(self.rising, (-fire, -order.seq, order))
         elif buy:
-            heappush(self.rising, (order.trigger_price, order.seq, order))
+            insort(self.rising, (-order.trigger_price, -order.seq, order))
         else:
-            heappush(self.falling, (-order.trigger_price, order.seq, order))
+            insort(self.falling, (order.trigger_price, -order.seq, order))
 
     def unpark(self) -> None:
         """Let try again what waited for the next bar: for its volume, or for a locked band."""
@@ -231,35 +232,36 @@ class Book:
         if self.arrivals or self.squaring:
             self.gate_low = inf
             return
-        _drop_stale(self.falling)
-        _drop_stale(self.rising)
         slack = self.limit_slack + _NOISE
-        self.gate_low = self.below() + slack
-        self.gate_high = self.above() - slack
+        self.gate_low, self.gate_high = -inf, inf
+        if self.falling:
+            drop_stale(self.falling)
+            self.gate_low = self.below() + slack
+        if self.rising:
+            drop_stale(self.rising)
+            self.gate_high = self.above() - slack
 
     def below(self) -> float:
         """The highest price that fires something as price falls to it, -inf where nothing does.
         A stale entry counts."""
         if not self.falling:
             return -inf
-        key, _, _ = self.falling[0]
-        return -key
+        price, _, _ = self.falling[-1]
+        return price
 
     def above(self) -> float:
         """The lowest price that fires something as price rises to it, inf where nothing does."""
         if not self.rising:
             return inf
-        key, _, _ = self.rising[0]
-        return key
+        price, _, _ = self.rising[-1]
+        return -price
 
     def forget(self) -> None:
         """Count an order that ended while resting; rebuild once most entries are stale."""
         self.stale += 1
         if self.stale > _STALE_LIMIT and self.stale * 2 > len(self.falling) + len(self.rising):
-            self.falling = [entry for entry in self.falling if entry[2].seq == entry[1]]
-            self.rising = [entry for entry in self.rising if entry[2].seq == entry[1]]
-            heapify(self.falling)
-            heapify(self.rising)
+            self.falling = [entry for entry in self.falling if entry[2].seq == -entry[1]]
+            self.rising = [entry for entry in self.rising if entry[2].seq == -entry[1]]
             self.stale = 0
 
     def reached_at_open(self, price: float, start: int) -> list[Arrival]:
@@ -267,17 +269,18 @@ class Book:
         due: list[Arrival] = []
         falling, rising = self.falling, self.rising
         while falling and self.below() >= price - _NOISE:
-            _, seq, order = heappop(falling)
-            if order.seq == seq:
-                due.append((-1, seq, order, None))
+            _, place, order = falling.pop()
+            if order.seq == -place:
+                due.append((-1, -place, order, None))
         while rising and self.above() <= price + _NOISE:
-            _, seq, order = heappop(rising)
-            if order.seq == seq:
-                due.append((-1, seq, order, None))
+            _, place, order = rising.pop()
+            if order.seq == -place:
+                due.append((-1, -place, order, None))
         if self.arrivals:
             due += [entry for entry in self.arrivals if entry[0] <= start]
             self.arrivals = [entry for entry in self.arrivals if entry[0] > start]
-        due.sort(key=by_sequence)
+        if len(due) > 1:
+            due.sort(key=by_sequence)
         return due
 
     def touched_at_open(self, ts: int) -> int:
@@ -292,22 +295,16 @@ class Book:
 
     def mark_touched(self, down: bool, extreme: float, ts: int) -> int:
         """Note limits that an extreme touched without passing; how many are new."""
-        heap = self.falling if down else self.rising
-        sign = -1.0 if down else 1.0
-        bound = sign * extreme
-        slack = self.limit_slack + _NOISE
+        sign = 1.0 if down else -1.0
+        bound, slack = sign * extreme, self.limit_slack + _NOISE
         count = 0
-        stack = [0]
-        while stack:
-            at = stack.pop()
-            if at >= len(heap) or heap[at][0] - slack > bound:
-                continue
-            _, seq, order = heap[at]
-            stack += (2 * at + 1, 2 * at + 2)
-            if order.seq != seq or order.touched_ts:
+        for fire, place, order in reversed(self.falling if down else self.rising):
+            if fire + slack < bound:
+                break
+            if order.seq != -place or order.touched_ts:
                 continue
             limit = order.pricetype == "LIMIT" or order.triggered_ts
-            if limit and sign * order.price <= bound + _NOISE:
+            if limit and sign * order.price >= bound - _NOISE:
                 order.touched_ts = ts
                 count += 1
         return count
@@ -492,13 +489,13 @@ class Book:
         return expiry is not None and ts - midnight(expiry) >= _EXPIRY_STRESS_NS
 
 
-def _drop_stale(heap: list[Resting]) -> None:
-    """Take from the top of a heap what has ended or moved."""
-    while heap:
-        _, seq, order = heap[0]
-        if order.seq == seq:
+def drop_stale(resting: list[Resting]) -> None:
+    """Take from the end of a column what has ended or moved."""
+    while resting:
+        _, place, order = resting[-1]
+        if order.seq == -place:
             return
-        heappop(heap)
+        resting.pop()
 
 
 def _participation(rules: ExecutionRules, timeframe: str) -> float | None:
