@@ -91,6 +91,7 @@ class Ledger(Sequence[Fill]):
     def columns(self) -> FillColumns:
         """The whole ledger as arrays; asked for once the run is over."""
         log = self.log
+        known: dict[tuple[str, str], tuple[str, str]] = {}
         moved = np.zeros(len(self))
         for at, (_, spread, slippage, impact, rounding) in self.parts.items():
             moved[at] = spread + slippage + impact + rounding
@@ -101,7 +102,7 @@ class Ledger(Sequence[Fill]):
             units=log.units,
             charges=log.charges,
             moved=moved,
-            owners=list(map(_symbol_of, log.orders)),
+            owners=[known.setdefault(key, key) for key in map(_symbol_of, log.orders)],
         )
 
     def __len__(self) -> int:

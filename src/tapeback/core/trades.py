@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from array import array
 from collections import deque
 from collections.abc import Iterator, Sequence
 from typing import overload
@@ -77,38 +78,36 @@ class _Match:
         gained = self.exit_value - self.entry_value
         return (gained if self.lot.long else -gained) - self.fees
 
-    def percent(self) -> float:
-        """The profit in per cent of the entry's value; what an action gave cost nothing."""
-        return 100.0 * self.profit() / self.entry_value if self.entry_value else 0.0
-
 
 class Trades(Sequence[Trade]):
     """The trades of a run in the order in which their exits began. A `Trade` is made when one is
-    asked for."""
+    asked for. `fees` are each trade's share of its orders' charges, money units."""
 
-    def __init__(self, matches: list[_Match]) -> None:
-        self._matches = matches
+    def __init__(self, matches: Sequence[_Match]) -> None:
+        self._entries = [match.lot.order for match in matches]
+        self._exits = [match.order for match in matches]
+        self._entry_ts = array("q", [match.lot.ts for match in matches])
+        self._exit_ts = array("q", [match.ts for match in matches])
+        self._quantities = array("q", [match.quantity for match in matches])
+        self._entry_values = [match.entry_value for match in matches]
+        self._exit_values = [match.exit_value for match in matches]
+        self._profits = [match.profit() for match in matches]
+        self.fees = [match.fees for match in matches]
 
     def columns(self) -> TradeColumns:
         """All trades as arrays."""
-        matches = self._matches
         return TradeColumns(
-            entry_ts=np.array([match.lot.ts for match in matches], dtype=np.int64),
-            exit_ts=np.array([match.ts for match in matches], dtype=np.int64),
-            pnl=np.array([match.profit() / RUPEE for match in matches], dtype=np.float64),
-            pnl_pct=np.array([match.percent() for match in matches], dtype=np.float64),
+            entry_ts=np.array(self._entry_ts, dtype=np.int64),
+            exit_ts=np.array(self._exit_ts, dtype=np.int64),
+            pnl=np.array([profit / RUPEE for profit in self._profits], dtype=np.float64),
+            pnl_pct=np.array(list(map(_percent, self._profits, self._entry_values)), np.float64),
         )
 
-    @property
-    def fees(self) -> list[int]:
-        """Each trade's share of its orders' charges, money units."""
-        return [match.fees for match in self._matches]
-
     def __len__(self) -> int:
-        return len(self._matches)
+        return len(self._exits)
 
     def __iter__(self) -> Iterator[Trade]:
-        return (_trade(number, match) for number, match in enumerate(self._matches, 1))
+        return map(self._trade, range(len(self)))
 
     @overload
     def __getitem__(self, index: int) -> Trade: ...
@@ -116,14 +115,28 @@ class Trades(Sequence[Trade]):
     def __getitem__(self, index: slice) -> list[Trade]: ...
     def __getitem__(self, index: int | slice) -> Trade | list[Trade]:
         places = range(len(self))[index]
-        if isinstance(places, int):
-            return _trade(places + 1, self._matches[places])
-        return [_trade(at + 1, self._matches[at]) for at in places]
+        return self._trade(places) if isinstance(places, int) else list(map(self._trade, places))
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Sequence) and list(self) == list(other)
 
     __hash__ = None  # type: ignore[assignment]
+
+    def _trade(self, at: int) -> Trade:
+        entry, leaving = self._entries[at], self._exits[at]
+        quantity, profit = self._quantities[at], self._profits[at]
+        bought, left, whole = self._entry_values[at], self._exit_values[at], quantity * RUPEE
+        return Trade(
+            f"T{at + 1:06d}", leaving.symbol, leaving.exchange, leaving.product,
+            self._entry_ts[at], self._exit_ts[at], bought / whole, left / whole, quantity,
+            entry.action, profit / RUPEE, _percent(profit, bought), self.fees[at] / RUPEE,
+            entry.orderid, leaving.orderid,
+        )  # fmt: skip
+
+
+def _percent(profit: int, value: int) -> float:
+    """The profit in per cent of the entry's value; what a corporate action gave cost nothing."""
+    return 100.0 * profit / value if value else 0.0
 
 
 def match_trades(ledger: Ledger, charges: Sequence[int] | None = None) -> Trades:
@@ -186,13 +199,3 @@ def _scale(lots: deque[_Lot], signed: int) -> None:
         if lots:
             lots[-1].value += lot.value
             lots[-1].fees += lot.fees
-
-
-def _trade(number: int, match: _Match) -> Trade:
-    lot, order, whole = match.lot, match.order, match.quantity * RUPEE
-    return Trade(
-        f"T{number:06d}", order.symbol, order.exchange, order.product, lot.ts, match.ts,
-        match.entry_value / whole, match.exit_value / whole, match.quantity,
-        "BUY" if lot.long else "SELL", match.profit() / RUPEE, match.percent(),
-        match.fees / RUPEE, lot.order.orderid, order.orderid,
-    )  # fmt: skip
