@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
+
+# The sources are what is tested; TAPEBACK_PURE=0 tests their compiled twin instead.
+os.environ.setdefault("TAPEBACK_PURE", "1")
 
 import pytest
 from hypothesis import settings
