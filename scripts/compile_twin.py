@@ -6,8 +6,11 @@ sources then, slower and with the same results."""
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import sys
+from ctypes import c_void_p
+from importlib import import_module
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -30,11 +33,13 @@ def main() -> int:
     if twin.is_dir():
         print(f"{twin} is up to date.")
         return 0
+    layouts = [file for file in sources() if _LAYOUT in file.read_text(encoding="utf-8")]
     modules = [
-        file.with_suffix("")
-        for file in sources()
-        if file.suffix == ".pxd" and _LAYOUT not in file.read_text(encoding="utf-8")
+        file.with_suffix("") for file in sources() if file.suffix == ".pxd" and file not in layouts
     ]
+    if sys.implementation.name != "cpython" or not layouts_hold(layouts):
+        print("not compiled: this Python lays out its objects otherwise.", file=sys.stderr)
+        return 1
     with TemporaryDirectory(prefix="tapeback-") as scratch:
         failure = build(modules, Path(scratch))
         if failure:
@@ -44,6 +49,23 @@ def main() -> int:
         shutil.copytree(Path(scratch, "out", "tapeback"), twin)
     print(f"compiled {len(modules)} modules into {twin}")
     return 0
+
+
+def layouts_hold(declarations: list[Path]) -> bool:
+    """Whether the fields of the structs lie in memory as they are declared: their names in order,
+    after the head that every object has."""
+    for file in declarations:
+        text = file.read_text(encoding="utf-8")
+        home, name = re.findall(r"ctypedef class ([\w.]+)\.(\w+)", text)[0]
+        fields = re.findall(r"cdef object (\w+)", text)
+        struct = getattr(import_module(home), name)
+        sample = struct(*(object() for _ in struct.__struct_fields__))
+        if struct.__basicsize__ != object.__basicsize__ + 8 * len(fields):
+            return False
+        words = (c_void_p * len(fields)).from_address(id(sample) + object.__basicsize__)
+        if [id(getattr(sample, field)) for field in fields] != list(words):
+            return False
+    return True
 
 
 def build(modules: list[Path], scratch: Path) -> str:

@@ -5,6 +5,7 @@ The plain sources and their compiled twin must print the same.
 
 from __future__ import annotations
 
+import pickle
 import sys
 from collections.abc import Iterator, Sequence
 from hashlib import sha256
@@ -98,7 +99,8 @@ def _play(
 
 def main() -> None:
     print(tapeback.core.book.__file__, file=sys.stderr)
-    for name, result in results():
+    for name, played in results():
+        result = pickle.loads(pickle.dumps(played))
         print(name, result.metrics, result.broker, result.touch_misses, result.modifications)
         for rows in (result.orders, result.fills, result.trades, result.postings):
             print(*rows, sep="\n")

@@ -11,10 +11,10 @@ from tapeback.market.rulebook cimport SessionHours
 cdef double _NOISE
 
 cdef class Book:
-    cdef public object instrument, candles, rulebook, lot, most, participation, leader, low_first, holding, locked
+    cdef public object instrument, candles, rulebook, most, participation, leader, low_first, holding, locked
     cdef object _terms
     cdef public SessionHours hours
-    cdef public long long net
+    cdef public long long lot, net
     cdef public Portfolio portfolio
     cdef public Frictions frictions
     cdef public dict positions, charges
@@ -49,9 +49,12 @@ cdef class Book:
     cpdef choose_path(self, mode)
     @cython.locals(candle=Candle, leader=Book)
     cpdef bint takes_low_first(self, mode)
+    @cython.locals(share=double, volume=double, lot=cython.longlong)
     cpdef double allowance(self, Candle candle)
     cpdef bint dead(self, Candle candle)
     cpdef bint stressed(self, long long ts)
+
+cdef _place(list column, tuple entry)
 
 @cython.locals(place=cython.longlong, order=Order)
 cpdef drop_stale(list resting)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import insort
-from math import floor, inf
+from math import inf
 from operator import itemgetter
 from typing import NamedTuple
 
@@ -205,14 +205,12 @@ class Book:
             fire = order.price
             if self.limit_slack:
                 fire = self.frictions.beside(fire, -1 if buy else 1)
-            if buy:
-                insort(self.falling, (fire, -order.seq, order))
-            else:
-                insort(self.rising, (-fire, -order.seq, order))
-        elif buy:
-            insort(self.rising, (-order.trigger_price, -order.seq, order))
         else:
-            insort(self.falling, (order.trigger_price, -order.seq, order))
+            fire, buy = order.trigger_price, not buy
+        if buy:
+            _place(self.falling, (fire, -order.seq, order))
+        else:
+            _place(self.rising, (-fire, -order.seq, order))
 
     def unpark(self) -> None:
         """Let try again what waited for the next bar: for its volume, or for a locked band."""
@@ -469,11 +467,12 @@ class Book:
 
     def allowance(self, candle: Candle | None) -> float:
         """Units that resting limits may take of a bar (P7)."""
-        share = self.participation
-        if share is None or not self.has_volume or candle is None or not candle.volume > 0:
+        if self.participation is None or not self.has_volume or candle is None:
             return inf
-        lot = self.lot
-        return max(lot, floor(candle.volume * share / lot) * lot)
+        share, volume, lot = self.participation, candle.volume, self.lot
+        if not volume > 0.0:
+            return inf
+        return max(lot, int(volume * share / lot) * lot)
 
     def dead(self, candle: Candle) -> bool:
         """Whether nothing traded in a bar: no volume and no movement, though the source has
@@ -487,6 +486,14 @@ class Book:
             return True
         expiry = self.instrument.expiry
         return expiry is not None and ts - midnight(expiry) >= _EXPIRY_STRESS_NS
+
+
+def _place(column: list[Resting], entry: Resting) -> None:
+    """Sort an entry in; often it is the next one to fire."""
+    if column and entry < column[-1]:
+        insort(column, entry)
+    else:
+        column.append(entry)
 
 
 def drop_stale(resting: list[Resting]) -> None:

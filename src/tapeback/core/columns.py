@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from array import array
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -49,6 +50,12 @@ class FillLog:
         self.rules.append(rule)
         self.rows = at + 1
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """For pickling: a result may go to another process."""
+        figures = (self.ts, self.signed, self.price, self.units, self.charges, self.reference)
+        columns = [figure.tolist() for figure in figures]
+        return _filled, ([*columns, self.orders, self.rules],)
+
     @property
     def ts(self) -> Ints:
         return _view(self._ts, self.rows)
@@ -81,6 +88,14 @@ class FillLog:
         self._units = _longer("q", self._units)
         self._charges = _longer("q", self._charges)
         self._reference = _longer("d", self._reference)
+
+
+def _filled(columns: Sequence[Sequence[Any]]) -> FillLog:
+    """A log with the rows of columns."""
+    log = FillLog()
+    for row in zip(*columns, strict=True):
+        log.add(*row)
+    return log
 
 
 class MarginLog:
