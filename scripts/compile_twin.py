@@ -74,7 +74,7 @@ def build(modules: list[Path], scratch: Path) -> str:
         from Cython.Build import cythonize
         from Cython.Compiler.Errors import CompileError
         from setuptools import Distribution, Extension
-        from setuptools.errors import BaseError
+        from setuptools.errors import BaseError, CCompilerError
     except ImportError as error:
         return f"{error.name} is not installed ('python dev.py setup' installs it)."
     os.chdir(PACKAGE.parent)
@@ -97,7 +97,7 @@ def build(modules: list[Path], scratch: Path) -> str:
         command.run()
     except CompileError as error:
         return f"Cython refused a module ({error})."
-    except (BaseError, OSError) as error:
+    except (BaseError, CCompilerError, OSError) as error:
         return f"the C compiler is missing or failed ({error})."
     return ""
 
