@@ -232,6 +232,24 @@ def test_T6_square_off_comes_after_the_script_at_its_instant() -> None:
     assert run.rows[1:] == [("15:15:00.000", "SELL", 10, 101, "S3")]
 
 
+@pytest.mark.parametrize("stops", [["15:15:00"], []], ids=["stopping there", "passing"])
+def test_T6_what_is_met_at_an_instant_comes_before_its_square_off(stops: list[str]) -> None:
+    """B passes 92.5 in the middle of its bar, when A is squared off."""
+    a = bars(*flat(100, 5), symbol="A", at=minutes("2024-01-02 15:13", 5))
+    labels = ["2024-01-02 15:10", "2024-01-02 15:20"]
+    b = bars(SWING, STILL, symbol="B", timeframe="10m", at=labels)
+    run = taped([a, b], intrabar="olhc", **SANDBOX).to("15:14:00")
+    run.send("BUY", 10, symbol="A", exchange="NSE", product="MIS")
+    run.send("BUY", 1, symbol="B", exchange="NSE", product="CNC")
+    run.send("SELL", 1, pricetype="LIMIT", price=92.5, symbol="B", exchange="NSE", product="CNC")
+    for stop in stops:
+        run.to(stop)
+    run.to("15:16:00")
+    assert [(fill.symbol, f"{fill.time:%H:%M:%S}") for fill in run.fills[2:]] == [
+        ("B", "15:15:00"), ("A", "15:15:00"),
+    ]  # fmt: skip
+
+
 def test_S3_what_arrives_with_the_square_off_is_squared_off_too() -> None:
     candles = bars(*flat(100, 5), at=minutes("2024-01-02 15:13", 5))
     run = taped(candles, latency=500, **SANDBOX).to("15:14:59.500")

@@ -48,8 +48,10 @@ def play(tmp_path: Path) -> Play:
         settings: dict[str, Any] | None = None,
         **script: Any,
     ) -> Played:
-        data = {"symbol": "RELIANCE", "exchange": "NSE", "timeframe": "1m", "use_synthetic": True}
-        chosen = {"data": {**data, "start": start, "end": end}, **(settings or {})}
+        series = {"symbol": "RELIANCE", "exchange": "NSE", "timeframe": "1m", "use_synthetic": True}
+        chosen: dict[str, Any] = {"data": {**series, "start": start, "end": end}}
+        for section, values in (settings or {}).items():
+            chosen[section] = {**chosen.get(section, {}), **values}
         path = bot if isinstance(bot, Path) else BOTS / f"{bot}.py"
         folder = tmp_path / f"run{next(runs)}"
         outcome = run_script(

@@ -68,7 +68,7 @@ class Account:
         self.desk = OptionDesk(self.listed, self.quotes, self._now)
         self.chain = OptionChain(self.desk, self.listed, self.quotes, self._now)
         self.gtts = GttBook(service, self.attend)
-        self.feed = Feed(service, self.quotes, sink, tape)
+        self.feed = Feed(service, self.quotes, sink, tape, ensure=self.ensure)
         self._told: Listener | None = None
         self.messages: list[SentMessage] = []
         self.notes: dict[str, str] = {}

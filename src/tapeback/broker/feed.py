@@ -35,7 +35,8 @@ class Line:
 
 class Feed:
     """The feed of one account: what the `tape` prints, and what happens to orders. `sink` runs
-    callbacks; without one, or without a tape, nobody hears of ticks."""
+    callbacks; without one, or without a tape, nobody hears of ticks. `ensure` tells whether there
+    are bars of an instrument, which the run may take up only now."""
 
     def __init__(
         self,
@@ -43,10 +44,13 @@ class Feed:
         quotes: QuoteBoard,
         sink: FeedSink | None = None,
         tape: Tape | None = None,
+        *,
+        ensure: Callable[[str, str], bool] = lambda *_: False,
     ) -> None:
         self.sink = sink
         self._service = service
         self._quotes = quotes
+        self._ensure = ensure
         self._tape = tape
         self._lines: list[Line] = []
         self._printed: set[Key] = set()
@@ -54,6 +58,8 @@ class Feed:
     def connect(self, line: Line) -> None:
         """Let a client hear of what it subscribes to."""
         if line not in self._lines:
+            if self.sink is not None:
+                self.sink.begin()
             self._lines.append(line)
             self.change()
 
@@ -74,7 +80,7 @@ class Feed:
             self._tape.unsubscribe(*key)
             self._printed.discard(key)
         for key in wanted:
-            if key not in self._printed and self._tape.ensure(*key):
+            if key not in self._printed and self._ensure(*key):
                 self._tape.subscribe(*key)
                 self._printed.add(key)
 

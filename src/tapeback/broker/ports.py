@@ -34,6 +34,10 @@ class FeedSink(Protocol):
     and what it raises is swallowed, as the SDK does.
     """
 
+    def begin(self) -> None:
+        """A client connects: what is delivered comes after this."""
+        ...
+
     def deliver(
         self, callback: Callable[[dict[str, Any]], object], message: dict[str, Any]
     ) -> None: ...

@@ -106,6 +106,9 @@ def _document(outcome: ScriptOutcome) -> dict[str, Any]:
         "trades": report.trades,
         "verdict": report.verdict,
         "metrics": report.metrics,
+        "net_pnl_by_volatility": {
+            f"{shift:+.2f}": net for shift, net in outcome.nets_by_volatility.items()
+        },
         "error": outcome.why,
         "diagnosis": [entry.to_dict() for entry in outcome.entries],
         "result_dir": str(outcome.folder),
@@ -118,6 +121,8 @@ def _print(outcome: ScriptOutcome) -> None:
 
     for text, tone in outcome.report.summary:
         click.secho(text, **STYLES[tone])
+    for shift, net in outcome.nets_by_volatility.items():
+        click.echo(f"Net with a volatility of {100 * shift:+.0f} points: ₹{net:,.2f}")
     click.echo(summary(outcome.launches))
     for entry in outcome.entries[:_NAMED]:
         place = f"{entry.file}:{entry.line}: " if entry.file else ""

@@ -54,8 +54,8 @@ _SYMBOL = _of(
 )
 _PLACED = _of("orderid")
 _RESULT = _of(
-    "symbol orderid exchange product batch_order is_last_order order_num quantity leg action "
-    "offset option_type"
+    "status message mode symbol orderid exchange product batch_order is_last_order order_num "
+    "quantity leg action offset option_type"
 )
 _SIDE = _of(
     "symbol label ltp bid ask bid_qty ask_qty open high low prev_close volume oi lotsize tick_size "

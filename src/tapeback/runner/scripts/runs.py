@@ -22,6 +22,7 @@ from tapeback.bots.isolation.limits import Limits
 from tapeback.bots.isolation.log import BotLog
 from tapeback.bots.isolation.messages import Permissions
 from tapeback.bots.isolation.scratch import Scratch
+from tapeback.data.contracts.modelled import VOLATILITY_SHIFTS
 from tapeback.errors import DataError, OutputError, StrategyError
 from tapeback.models.config import AppConfig
 from tapeback.runner.scripts.job import Job, Report
@@ -54,7 +55,8 @@ class Script:
 @dataclass(frozen=True, kw_only=True)
 class ScriptOutcome:
     """What came of a script's run: how it ended, its launches, what its user should know, and the
-    folder with the files of the result."""
+    folder with the files of the result. Where options were modelled, `nets_by_volatility` is the
+    net profit with a volatility that is so much higher or lower."""
 
     status: Status
     launches: tuple[Launch, ...]
@@ -62,6 +64,7 @@ class ScriptOutcome:
     entries: tuple[Entry, ...]
     why: str
     folder: Path
+    nets_by_volatility: Mapping[float, float] = field(default_factory=dict)
 
 
 def run_script(
@@ -94,7 +97,31 @@ def run_script(
         host=platform.node(),
         output="",
     )
-    with Scratch(script.path) as scratch, BotLog(_log_of(folder), echo=echo) as log:
+    with BotLog(_log_of(folder), echo=echo) as log:
+        outcome = _played(script, config, job, base, log, progress, keep=folder)
+    nets = {}
+    if outcome["report"].modelled:
+        with BotLog(None) as silent:
+            for shift in VOLATILITY_SHIFTS:
+                other = msgspec.structs.replace(job, shift=shift)
+                repeated = _played(script, config, other, base, silent, progress)
+                nets[shift] = float(repeated["report"].metrics.get("net_pnl", 0.0))
+    return ScriptOutcome(folder=folder, nets_by_volatility=nets, **outcome)
+
+
+def _played(
+    script: Script,
+    config: AppConfig,
+    job: Job,
+    base: Path,
+    log: BotLog,
+    progress: Callable[[int], None],
+    *,
+    keep: Path | None = None,
+) -> dict[str, Any]:
+    """All launches of a run, in a fresh copy of the script's folder; the files of the result go to
+    `keep`."""
+    with Scratch(script.path) as scratch:
         result = scratch.root / "result"
         result.mkdir()
         cell = Cell(
@@ -106,11 +133,14 @@ def run_script(
             exchange=config.data.exchange,
             readable=_readable(config, base),
         )
-        job = msgspec.structs.replace(job, script=str(scratch.script), output=str(result))
-        outcome = _launches(job, cell, log, progress, scratch)
-        for file in sorted(result.iterdir()):
-            shutil.copyfile(file, folder / file.name)
-    return ScriptOutcome(folder=folder, **outcome)
+        own = msgspec.structs.replace(job, script=str(scratch.script), output=str(result))
+        outcome = _launches(own, cell, log, progress, scratch)
+        # The bot had its hands in this folder: a link in it could lead anywhere.
+        made = [file for file in sorted(result.iterdir()) if not file.is_symlink()]
+        if keep is not None:
+            for file in made:
+                shutil.copyfile(file, keep / file.name)
+    return outcome
 
 
 def _launches(
