@@ -18,6 +18,10 @@ from benchmarks import generate
 from benchmarks.jobs.strategies import Flips, Grid, SmaCross, SmaCrossOfMany
 from benchmarks.jobs.tapeback import ORACLE_SETTINGS, candles_of
 from tapeback import BacktestResult, BaseStrategy, Candle, Candles, backtest
+from tapeback.broker.account import Account
+from tapeback.broker.client import MockOpenAlgoClient
+from tapeback.utils.clock import SECOND_NS
+from tests.core.taping import Taped, taped
 
 CASH = 100_000_000.0
 SETTINGS: tuple[dict[str, Any], ...] = (
@@ -82,6 +86,58 @@ def results() -> Iterator[tuple[str, BacktestResult]]:
         yield "everything, several", _play(Everything, many, settings)
 
 
+def scripts() -> Iterator[tuple[str, Taped]]:
+    """Runs on a tape, as a script that wakes up every 50 seconds plays them."""
+    bars = generate.single(450)
+    one = [candles_of(bars, "RELIANCE")]
+    many = [candles_of(walk, f"BENCH{k}") for k, walk in enumerate(generate.several(250)[:3])]
+    for settings in SETTINGS:
+        yield "script", _awake(one, settings)
+        yield "script over several", _awake(many, settings)
+
+
+def _awake(series: list[Candles], settings: dict[str, Any]) -> Taped:
+    fresh = [candles[:] for candles in series]
+    run = taped(fresh, **{"initial_cash": CASH, **settings})
+    tape, account = run.tape, Account(run.service, tape=run.tape)
+    client = MockOpenAlgoClient(run.service, account=account)
+    tape.subscribe(fresh[-1].symbol, fresh[-1].exchange)
+    for count, ts in enumerate(range(int(fresh[0].starts[0]), tape.end, 50 * SECOND_NS)):
+        run.to_ts(ts)
+        for candles in fresh:
+            _ask(run, client, count, {"symbol": candles.symbol, "exchange": candles.exchange})
+    run.notes.append(tape.finish().equity.equity.tobytes().hex())
+    return run
+
+
+def _ask(run: Taped, client: MockOpenAlgoClient, count: int, of: dict[str, str]) -> None:
+    price = run.tape.ltp(of["symbol"], of["exchange"])
+    run.notes += [price, run.tape.next_instant(), run.tape.forming(**of, timeframe="5m")]
+    below, above = round(price * 0.999, 1), round(price * 1.001, 1)
+    step = count % 15
+    if step == 1:
+        client.placegttorder(
+            **of, action="SELL", quantity=2, trigger_type="OCO", product="CNC",
+            triggerprice_sl=below, stoploss=below, triggerprice_tg=above, target=above,
+        )  # fmt: skip
+    elif step == 2:
+        client.placegttorder(**of, action="BUY", quantity=3, triggerprice_sl=below, product="MIS")
+    elif step == 4:
+        client.placeorder(**of, action="BUY", quantity=5, price_type="MARKET", product="CNC")
+    elif step == 6:
+        client.placeorder(
+            **of, action="SELL", quantity=4, price_type="LIMIT", price=above, product="MIS"
+        )
+    elif step == 9:
+        client.placeorder(
+            **of, action="BUY", quantity=4, price_type="SL-M", trigger_price=above, product="MIS"
+        )
+    elif step == 12:
+        run.notes.append(client.gttorderbook())
+    elif step == 13 and count % 4 == 0:
+        client.cancelallorder()
+
+
 def _candles(symbol: str, exchange: str, columns: dict[str, Any]) -> Candles:
     return Candles.from_arrays(symbol=symbol, exchange=exchange, timeframe="1m", **columns)
 
@@ -108,6 +164,10 @@ def main() -> None:
             result.open_positions, result.ambiguous_bars, result.shortfalls, result.itemised.totals
         )
         print(sha256(result.equity_curve.equity.tobytes()).hexdigest())
+    for name, run in scripts():
+        print(name, *run.notes, sep="\n")
+        print(*run.service.simulator.orders.values(), sep="\n")
+        print(*run.fills, *run.tape.ticks, *run.service.simulator.ledger.postings, sep="\n")
 
 
 if __name__ == "__main__":
