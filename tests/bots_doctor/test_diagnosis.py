@@ -29,12 +29,12 @@ def test_the_same_at_the_same_line_counts(tmp_path: Path) -> None:
 
     source = "def go():\n    for i in range(3):\n        ask(i)\ngo()\nask(9)\n"
     exec(compile(source, str(script), "exec"), {"ask": ask})
-    first, second = diagnosis.entries(lambda file: file.replace(str(tmp_path), "/home/me"))
+    first, second = diagnosis.entries(lambda file: file.replace(str(script.parent), "mine"))
     assert first.to_dict() == {
         "code": "error_reply",
         "count": 3,
         "first_time": "2024-01-02T09:20:00+05:30",
-        "file": "/home/me/bot.py",
+        "file": str(Path("mine", "bot.py")),
         "line": 3,
         "message": "refused 0",
         "remedy": CODES["error_reply"].remedy,

@@ -27,6 +27,9 @@ class Immediately:
     def __init__(self) -> None:
         self.messages: list[dict[str, Any]] = []
 
+    def begin(self) -> None:
+        pass
+
     def deliver(
         self, callback: Callable[[dict[str, Any]], object], message: dict[str, Any]
     ) -> None:

@@ -13,14 +13,20 @@ Message = dict[str, Any]
 class CallbackThread:
     """Runs callbacks one after the other in the order in which they were delivered, on a thread of
     the bot's own time; what they raise is swallowed, as the SDK does. `translate` puts a message
-    into the bot's names. To be made in virtual time."""
+    into the bot's names. A bot has the thread from its first connection on."""
 
     def __init__(self, translate: Callable[[Message], Message]) -> None:
         self._translate = translate
         self._waiting: queue.SimpleQueue[tuple[Callable[[Message], object], Message]] = (
             queue.SimpleQueue()
         )
-        threading.Thread(target=self._run, name="openalgo-feed", daemon=True).start()
+        self._begun = False
+
+    def begin(self) -> None:
+        """Start the thread."""
+        if not self._begun:
+            self._begun = True
+            threading.Thread(target=self._run, name="openalgo-feed", daemon=True).start()
 
     def deliver(self, callback: Callable[[Message], object], message: Message) -> None:
         """Have a callback told of a message."""

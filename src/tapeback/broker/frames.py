@@ -132,7 +132,8 @@ class HistoryFrames:
             forming = None
         if a >= b and forming is None:
             return None
-        oi = int(_whole(finest.oi[b - 1 : b])[0]) if b else 0
+        held = float(finest.oi[b - 1]) if b else 0.0
+        oi = int(held) if held == held else 0
         if a >= b:
             _, opened, high, low, close, traded = forming or (0, 0.0, 0.0, 0.0, 0.0, 0)
             return [close, high, low, opened], [oi, traded]

@@ -176,8 +176,11 @@ def _launches(
     if not report.fills and report.last:
         diagnosis.note("never_traded", "No order of it was ever filled.", launches[0].begin)
     diagnosis.add_remarks(_seen(scratch, launches), str(scratch.script))
+    status = _status(launches[-1], why)
+    if status == "bot_failed":
+        why = why or f"it ended with exit code {launches[-1].code}"
     return {
-        "status": _status(launches[-1], why),
+        "status": status,
         "launches": tuple(launches),
         "report": report,
         "entries": tuple(diagnosis.entries(scratch.to_source)),
