@@ -1,6 +1,6 @@
 # A thin alias for dev.py; pass further arguments as ARGS="...".
 PYTHON ?= python3
 
-.PHONY: setup run test check bench
-setup run test check bench:
+.PHONY: setup run test check bench compile
+setup run test check bench compile:
 	@$(PYTHON) dev.py $@ $(ARGS)

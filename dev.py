@@ -44,6 +44,7 @@ def main(arguments: list[str] | None = None) -> int:
         "test": (test, "the whole test suite with coverage, or what the arguments name"),
         "check": (check, "format, lint, types and layers"),
         "bench": (bench, "the benchmarks"),
+        "compile": (compile_twin, "compile the hot modules: the same results, sooner"),
     }
     width = max(map(len, chores))
     parser = argparse.ArgumentParser(
@@ -190,6 +191,14 @@ def check(extra: list[str]) -> int:
 def bench(extra: list[str]) -> int:
     """The benchmarks against the reference and, where installed, against other engines."""
     return subprocess.call([str(PYTHON), str(Path("benchmarks", "run.py")), *extra], cwd=REPO)
+
+
+def compile_twin(extra: list[str]) -> int:
+    """Compile the hot modules, where a C compiler is there, and compare them with their sources."""
+    if extra:
+        raise SetupError(f"compile takes no arguments, got {' '.join(extra)!r}.")
+    status = subprocess.call([str(PYTHON), str(Path("scripts", "compile_twin.py"))], cwd=REPO)
+    return status or module("pytest", "--quiet", str(Path("tests", "core", "test_twin.py")))
 
 
 def module(name: str, *arguments: str) -> int:

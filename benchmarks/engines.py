@@ -10,6 +10,7 @@ from pathlib import Path
 
 from benchmarks.generate import REPO
 from benchmarks.measure import Measurement
+from tapeback.utils import twin
 
 VENVS = REPO / ".bench" / "venvs"
 _LONGEST = 1800  # seconds that one process may take
@@ -25,6 +26,7 @@ class Engine:
 
     `at_close`: it fills market orders at the close that they follow, not at the next open.
     `rounds`: it keeps money in hundredths, so that each fill may be off by half of one.
+    `compiled`: it is Tapeback with the compiled twin of its hot modules.
     """
 
     name: str
@@ -33,6 +35,7 @@ class Engine:
     venv: str = ""
     at_close: bool = False
     rounds: bool = False
+    compiled: bool = False
 
     @property
     def python(self) -> Path:
@@ -43,7 +46,7 @@ class Engine:
 
     @property
     def installed(self) -> bool:
-        return self.python.exists()
+        return twin.folder().is_dir() if self.compiled else self.python.exists()
 
     def install(self) -> None:
         """Make its environment hold exactly the pinned versions."""
@@ -58,10 +61,12 @@ class Engine:
     def measure(self, job: str, bars: int, *, once: bool = False) -> Measurement:
         """Play a job in a process of its own."""
         words = [str(self.python), "-m", self.module, job, str(bars), *(["once"] if once else [])]
-        return Measurement.from_json(_run(words).splitlines()[-1])
+        pure = "0" if self.compiled else "1"
+        return Measurement.from_json(_run(words, **{twin.PURE: pure}).splitlines()[-1])
 
 
 TAPEBACK = Engine("Tapeback", "benchmarks.jobs.tapeback", ("J1", "J2", "J2i", "J3", "J4"))
+COMPILED = Engine("Tapeback, compiled", "benchmarks.jobs.tapeback", TAPEBACK.jobs, compiled=True)
 BOTS = Engine("Tapeback", "benchmarks.jobs.bots", ("grid", "supertrend"))
 PEERS = (
     Engine(
@@ -80,10 +85,11 @@ PEERS = (
 )
 
 
-def _run(words: list[str]) -> str:
+def _run(words: list[str], **surroundings: str) -> str:
     """What a process printed; EngineError with the end of its errors when it failed."""
     # Without bytecode files every process would compile its engine's modules anew.
     environment = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
+    environment |= surroundings
     try:
         done = subprocess.run(
             words,

@@ -35,7 +35,7 @@ class Cell:
 
 def cells_of(jobs: Sequence[str], bars: int | None, peers: Sequence[Engine]) -> list[Cell]:
     """The rows for some jobs. All engines play a job on the same number of bars."""
-    usual = _BESIDE_PEERS if peers else _ALONE
+    usual = _BESIDE_PEERS if any(peer.venv for peer in peers) else _ALONE
     cells: list[Cell] = []
     for job in jobs:
         if job in COMPARED:

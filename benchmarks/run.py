@@ -17,7 +17,7 @@ if not __package__:
     sys.path[0] = str(Path(__file__).resolve().parent.parent)
 
 from benchmarks import generate, oracle
-from benchmarks.engines import PEERS, Engine, EngineError
+from benchmarks.engines import COMPILED, PEERS, Engine, EngineError
 from benchmarks.generate import REPO
 from benchmarks.measure import Measurement
 from benchmarks.plan import COMPARED, JOBS, MOST_BARS, Cell, cells_of
@@ -37,7 +37,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if options.install_peers:
         return install(peers or PEERS)
     measured, checks = measure(
-        cells_of(options.jobs, options.bars, [peer for peer in peers if peer.installed]),
+        cells_of(
+            options.jobs, options.bars, [peer for peer in (COMPILED, *peers) if peer.installed]
+        ),
         options.rounds,
     )
     for line in (table(measured, checks), *findings(measured)):

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 from uuid import uuid4
+
+# The sources are what is tested; TAPEBACK_PURE=0 tests their compiled twin instead.
+os.environ.setdefault("TAPEBACK_PURE", "1")
 
 import pytest
 from hypothesis import settings

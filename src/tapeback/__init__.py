@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from tapeback.utils import twin as _twin
+
 if TYPE_CHECKING:
     from tapeback.data.files import read_candles
     from tapeback.errors import (
@@ -70,6 +72,8 @@ __all__ = [
     "read_candles",
     "run",
 ]
+
+_twin.use()
 
 
 def __getattr__(name: str) -> Any:

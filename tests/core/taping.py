@@ -22,11 +22,12 @@ Source = Callable[[str, str], Candles | None]
 @dataclass
 class Taped:
     """A run on a tape. `heard` holds what a listener was told: when, the order, its status and
-    what is filled of it."""
+    what is filled of it; `notes` is free for what a test sees."""
 
     tape: Tape
     service: BrokerService
     heard: list[tuple[int, str, str, int]] = field(default_factory=list)
+    notes: list[Any] = field(default_factory=list)
 
     def to(self, time: str) -> Taped:
         """Play to a time of day of the day of the tests, or to a whole moment; what comes last at

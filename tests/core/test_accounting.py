@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from fractions import Fraction
 
 import numpy as np
@@ -150,6 +151,14 @@ def test_A2_a_fill_split_by_volume_makes_no_extra_trade() -> None:
     assert len(played.fills) == 4
     (trade,) = played.result.trades
     assert (trade.quantity, trade.entry_price) == (30, 95)
+
+
+def test_a_result_can_go_to_another_process() -> None:
+    played = play(bars(*flat(100, 5)), {0: lambda s: s.buy(10), 2: lambda s: s.sell(10)}, **LIVE)
+    copied = pickle.loads(pickle.dumps(played.result))
+    assert list(copied.fills) == list(played.fills)
+    assert copied.trades == played.result.trades != []
+    assert copied.metrics == played.result.metrics
 
 
 def test_A2_an_exit_split_by_volume_makes_no_extra_trade() -> None:

@@ -56,7 +56,7 @@ class BrokerService:
         self.price_of: Callable[[Book], float] = self.simulator.last_price
         self._products: dict[tuple[str, str], str] = {}
         # Every exchange takes MIS and the product that orders there have by default.
-        self._ordinary: dict[Book, set[tuple[str, str]]] = {}
+        self._ordinary: dict[Book, tuple[str, str]] = {}
         self._exchanges: dict[str, str] = {}
         for book in self._books.values():
             self.admit(book)
@@ -67,7 +67,7 @@ class BrokerService:
         """Take orders in an instrument: one of the run's, or one that joins it."""
         instrument, product = book.instrument, _default_product(book)
         self._products[instrument.symbol, instrument.exchange] = product
-        self._ordinary[book] = {(action, p) for action in ACTIONS for p in ("MIS", product)}
+        self._ordinary[book] = "MIS", product
         self._exchanges.setdefault(instrument.symbol, instrument.exchange)
 
     # Orders --------------------------------------------------------------------------------
@@ -170,29 +170,26 @@ class BrokerService:
     def _plain(self, order: Order, book: Book | None) -> bool:
         """Whether an order is so ordinary that `_refusal` has nothing to say: most are, and this
         is quicker to see. What is not plain may still be right."""
-        quantity, price = order.quantity, order.price
-        if book is None or type(quantity) is not int or type(price) is not float:
+        if book is None or not book.plain or not self._strict:
             return False
-        if order.trigger_price or order.stop_loss or order.target or not self._strict:
+        if type(order.quantity) is not int or type(order.price) is not float:
             return False
-        return (
-            0 < quantity <= book.most
-            and (order.action, order.product) in self._ordinary[book]
-            and self.simulator.now < book.hours.square_off
-            and self.simulator.now != book.hours.closes
-            and book.plain
-            and not self.checks.closed(book)
-            and not quantity % book.lot
-            and (
-                order.pricetype == "MARKET"
-                or (
-                    order.pricetype == "LIMIT"
-                    and not book.slides
-                    and book.lower <= price <= book.upper
-                    and 0 < price < inf
-                    and not off_grid(price, book.tick)
-                )
-            )
+        if order.trigger_price or order.stop_loss or order.target:
+            return False
+        if order.action not in ACTIONS or order.product not in self._ordinary[book]:
+            return False
+        now, square_off, closes = self.simulator.now, book.hours.square_off, book.hours.closes
+        if now >= square_off or now == closes or self.checks.closed(book):
+            return False
+        if not 0 < order.quantity <= book.most or order.quantity % book.lot:
+            return False
+        price = order.price
+        return order.pricetype == "MARKET" or (
+            order.pricetype == "LIMIT"
+            and not book.slides
+            and book.lower <= price <= book.upper
+            and 0.0 < price < inf
+            and not off_grid(price, book.tick)
         )
 
     def modify(

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from heapq import heapify, heappop, heappush
-from math import floor, inf
+from bisect import insort
+from math import inf
 from operator import itemgetter
 from typing import NamedTuple
 
@@ -16,7 +16,8 @@ from tapeback.core.rules import ExecutionRules
 from tapeback.market import timeframes
 from tapeback.market.candles import Candles
 from tapeback.market.contracts.price_bands import locked
-from tapeback.market.rulebook import Charge, Rulebook, SessionHours, SessionTerms
+from tapeback.market.costs.rates import Rates
+from tapeback.market.rulebook import Rulebook, SessionHours, SessionTerms
 from tapeback.market.settlement import Holding
 from tapeback.models.candle import Candle
 from tapeback.models.instrument import Instrument
@@ -30,7 +31,7 @@ UNKNOWN = -1.0
 AT_OPEN = -1
 _EXPIRY_STRESS_NS = 870 * MINUTE_NS
 # Prices of a grid may differ in the last bits, by how they were computed.
-GRID_NOISE = 1e-7
+GRID_NOISE = _NOISE = 1e-7
 
 
 class Change(NamedTuple):
@@ -51,14 +52,15 @@ by_sequence = itemgetter(1)
 class Book:
     """Orders of one instrument by the price that fires them.
 
-    `falling` holds what a falling price fires (buy limits, sell stops), highest first, as
-    (-price, seq, order); `rising` what a rising price fires. An entry is stale once its order's
-    `seq` has changed. A bar needs walking only if its low reaches `gate_low` or its high
-    `gate_high`; a new order opens the gate. `opened` is the bar that began last, `candle` the one
-    that closed last; `price` is where the path stands while `walked`. `volume_left` is UNKNOWN
-    until the first limit of a bar asks for it, `leg` is AT_OPEN until the bar's path is chosen.
-    `squaring` holds from the square-off until MIS is flat, `carried` while a locked band keeps it
-    overnight; `barred` are orders that wait for that band to open.
+    `falling` holds what a falling price fires (buy limits, sell stops), as (price, -seq, order),
+    `rising` what a rising price fires, as (-price, -seq, order): sorted, the next one to fire last.
+    An entry is stale once its order's `seq` has changed. A bar needs walking only if its low
+    reaches `gate_low` or its high `gate_high`; a new order opens the gate. `opened` is the bar that
+    began last, `candle` the one that closed last; `price` is where the path stands while `walked`.
+    `volume_left` is UNKNOWN, below zero, until the first limit of a bar asks for it, `leg` is
+    AT_OPEN until the bar's path is chosen. `squaring` holds from the square-off until MIS is flat,
+    `carried` while a locked band keeps it overnight; `barred` are orders that wait for that band
+    to open.
     """
 
     __slots__ = (
@@ -134,7 +136,7 @@ class Book:
         self.rulebook = rulebook
         self.frictions = Frictions(rules, instrument, candles)
         self.positions: dict[str, Position] = {}
-        self.charges: dict[str, Charge] = {}
+        self.charges: dict[str, Rates] = {}
         self.falling: list[Resting] = []
         self.rising: list[Resting] = []
         self.arrivals: list[Arrival] = []
@@ -203,14 +205,12 @@ class Book:
             fire = order.price
             if self.limit_slack:
                 fire = self.frictions.beside(fire, -1 if buy else 1)
-            if buy:
-                heappush(self.falling, (-fire, order.seq, order))
-            else:
-                heappush(self.rising, (fire, order.seq, order))
-        elif buy:
-            heappush(self.rising, (order.trigger_price, order.seq, order))
         else:
-            heappush(self.falling, (-order.trigger_price, order.seq, order))
+            fire, buy = order.trigger_price, not buy
+        if buy:
+            _place(self.falling, (fire, -order.seq, order))
+        else:
+            _place(self.rising, (-fire, -order.seq, order))
 
     def unpark(self) -> None:
         """Let try again what waited for the next bar: for its volume, or for a locked band."""
@@ -230,71 +230,79 @@ class Book:
         if self.arrivals or self.squaring:
             self.gate_low = inf
             return
-        falling, rising = self.falling, self.rising
-        while falling and falling[0][2].seq != falling[0][1]:
-            heappop(falling)
-        while rising and rising[0][2].seq != rising[0][1]:
-            heappop(rising)
-        slack = self.limit_slack + GRID_NOISE
-        self.gate_low = slack - falling[0][0] if falling else -inf
-        self.gate_high = rising[0][0] - slack if rising else inf
+        slack = self.limit_slack + _NOISE
+        self.gate_low, self.gate_high = -inf, inf
+        if self.falling:
+            drop_stale(self.falling)
+            self.gate_low = self.below() + slack
+        if self.rising:
+            drop_stale(self.rising)
+            self.gate_high = self.above() - slack
+
+    def below(self) -> float:
+        """The highest price that fires something as price falls to it, -inf where nothing does.
+        A stale entry counts."""
+        if not self.falling:
+            return -inf
+        price, _, _ = self.falling[-1]
+        return price
+
+    def above(self) -> float:
+        """The lowest price that fires something as price rises to it, inf where nothing does."""
+        if not self.rising:
+            return inf
+        price, _, _ = self.rising[-1]
+        return -price
 
     def forget(self) -> None:
         """Count an order that ended while resting; rebuild once most entries are stale."""
         self.stale += 1
         if self.stale > _STALE_LIMIT and self.stale * 2 > len(self.falling) + len(self.rising):
-            self.falling = [entry for entry in self.falling if entry[2].seq == entry[1]]
-            self.rising = [entry for entry in self.rising if entry[2].seq == entry[1]]
-            heapify(self.falling)
-            heapify(self.rising)
+            self.falling = [entry for entry in self.falling if entry[2].seq == -entry[1]]
+            self.rising = [entry for entry in self.rising if entry[2].seq == -entry[1]]
             self.stale = 0
 
     def reached_at_open(self, price: float, start: int) -> list[Arrival]:
         """What the first price of a bar meets, by sequence; the time is -1 for what rested."""
         due: list[Arrival] = []
         falling, rising = self.falling, self.rising
-        while falling and falling[0][0] <= GRID_NOISE - price:
-            _, seq, order = heappop(falling)
-            if order.seq == seq:
-                due.append((-1, seq, order, None))
-        while rising and rising[0][0] <= price + GRID_NOISE:
-            _, seq, order = heappop(rising)
-            if order.seq == seq:
-                due.append((-1, seq, order, None))
+        while falling and self.below() >= price - _NOISE:
+            _, place, order = falling.pop()
+            if order.seq == -place:
+                due.append((-1, -place, order, None))
+        while rising and self.above() <= price + _NOISE:
+            _, place, order = rising.pop()
+            if order.seq == -place:
+                due.append((-1, -place, order, None))
         if self.arrivals:
             due += [entry for entry in self.arrivals if entry[0] <= start]
             self.arrivals = [entry for entry in self.arrivals if entry[0] > start]
-        due.sort(key=by_sequence)
+        if len(due) > 1:
+            due.sort(key=by_sequence)
         return due
 
     def touched_at_open(self, ts: int) -> int:
         """Count the limits that the first price touches without passing them."""
-        bound, price = self.limit_slack + GRID_NOISE, self.price
+        bound, price = self.limit_slack + _NOISE, self.price
         count = 0
-        if self.falling and self.falling[0][0] - bound <= -price:
+        if self.below() + bound >= price:
             count += self.mark_touched(True, price, ts)
-        if self.rising and self.rising[0][0] - bound <= price:
+        if self.above() - bound <= price:
             count += self.mark_touched(False, price, ts)
         return count
 
     def mark_touched(self, down: bool, extreme: float, ts: int) -> int:
         """Note limits that an extreme touched without passing; how many are new."""
-        heap = self.falling if down else self.rising
-        sign = -1.0 if down else 1.0
-        bound = sign * extreme
-        slack = self.limit_slack + GRID_NOISE
+        sign = 1.0 if down else -1.0
+        bound, slack = sign * extreme, self.limit_slack + _NOISE
         count = 0
-        stack = [0]
-        while stack:
-            at = stack.pop()
-            if at >= len(heap) or heap[at][0] - slack > bound:
-                continue
-            _, seq, order = heap[at]
-            stack += (2 * at + 1, 2 * at + 2)
-            if order.seq != seq or order.touched_ts:
+        for fire, place, order in reversed(self.falling if down else self.rising):
+            if fire + slack < bound:
+                break
+            if order.seq != -place or order.touched_ts:
                 continue
             limit = order.pricetype == "LIMIT" or order.triggered_ts
-            if limit and sign * order.price <= bound + GRID_NOISE:
+            if limit and sign * order.price >= bound - _NOISE:
                 order.touched_ts = ts
                 count += 1
         return count
@@ -367,7 +375,7 @@ class Book:
     def _enter_terms(self, position: Position) -> None:
         """Let a position pay the charges and block the margin of the day."""
         instrument, product, day = self.instrument, position.product, self.hours.day
-        self.charges[product] = self.rulebook.rates(instrument, product, day).cost
+        self.charges[product] = self.rulebook.rates(instrument, product, day)
         if self.portfolio.margined:
             if product == "MIS" and self.carried:
                 product = "NRML" if instrument.derivative else "CNC"
@@ -459,11 +467,12 @@ class Book:
 
     def allowance(self, candle: Candle | None) -> float:
         """Units that resting limits may take of a bar (P7)."""
-        share = self.participation
-        if share is None or not self.has_volume or candle is None or not candle.volume > 0:
+        if self.participation is None or not self.has_volume or candle is None:
             return inf
-        lot = self.lot
-        return max(lot, floor(candle.volume * share / lot) * lot)
+        share, volume, lot = self.participation, candle.volume, self.lot
+        if not volume > 0.0:
+            return inf
+        return max(lot, int(volume * share / lot) * lot)
 
     def dead(self, candle: Candle) -> bool:
         """Whether nothing traded in a bar: no volume and no movement, though the source has
@@ -477,6 +486,23 @@ class Book:
             return True
         expiry = self.instrument.expiry
         return expiry is not None and ts - midnight(expiry) >= _EXPIRY_STRESS_NS
+
+
+def _place(column: list[Resting], entry: Resting) -> None:
+    """Sort an entry in; often it is the next one to fire."""
+    if column and entry < column[-1]:
+        insort(column, entry)
+    else:
+        column.append(entry)
+
+
+def drop_stale(resting: list[Resting]) -> None:
+    """Take from the end of a column what has ended or moved."""
+    while resting:
+        _, place, order = resting[-1]
+        if order.seq == -place:
+            return
+        resting.pop()
 
 
 def _participation(rules: ExecutionRules, timeframe: str) -> float | None:

@@ -122,22 +122,29 @@ class Clearing:
             return
         executions: list[Execution] = []
         posted: dict[tuple[str, str], int] = {}
-        for at in range(first, len(ledger)):
-            order = ledger.orders[at]
-            if (order.product != "CNC" and not whole_note) or ledger.rules[at] in _SETTLED:
+        log = ledger.log
+        for order, rule, signed, units, charges in zip(
+            log.orders[first:],
+            log.rules[first:],
+            log.signed[first:].tolist(),
+            log.units[first:].tolist(),
+            log.charges[first:].tolist(),
+            strict=True,
+        ):
+            if (order.product != "CNC" and not whole_note) or rule in _SETTLED:
                 continue
             key = order.symbol, order.exchange
             book = self._simulator.books[key]
-            posted[key] = posted.get(key, 0) + ledger.charges[at]
+            posted[key] = posted.get(key, 0) + charges
             executions.append(
                 Execution(
                     order.orderid,
                     order.symbol,
                     order.exchange,
                     segment_of(book.instrument, order.product),
-                    ledger.signed[at] > 0,
-                    abs(ledger.signed[at]),
-                    abs(ledger.signed[at]) * ledger.units[at],
+                    signed > 0,
+                    abs(signed),
+                    abs(signed) * units,
                 )
             )
         if executions:

@@ -277,12 +277,13 @@ class BacktestEngine:
         strategy, simulator = self._strategy, self.simulator
         if strategy is None:
             return
-        on_bar, meet, events = strategy.on_bar, simulator.meet, simulator.events
+        on_bar, events = strategy.on_bar, simulator.events
         while True:
             try:
                 for candle, end in bars:
-                    if candle.low <= book.gate_low or candle.high >= book.gate_high:
-                        meet(book, candle, end)
+                    low, high = candle.low, candle.high
+                    if low <= book.gate_low or high >= book.gate_high:
+                        simulator.meet(book, candle, end)
                     book.candle = candle
                     simulator.now = end
                     on_bar(candle)

@@ -72,7 +72,9 @@ def equity_columns(
     del cash
     benchmark = _marks(marks[0], ends)
     places = {(candles.symbol, candles.exchange): k for k, candles in enumerate(marks)}
-    owner = np.fromiter(map(places.__getitem__, fills.owners), np.int64, len(fills.owners))
+    owner = np.zeros(len(fills.owners), np.int64)
+    if len(marks) > 1:
+        owner[:] = [places[key] for key in fills.owners]
     for k, candles in enumerate(marks):
         mine = owner == k
         held = np.zeros(rows, np.int64)

@@ -3,13 +3,13 @@ columns or objects afterwards."""
 
 from __future__ import annotations
 
-from array import array
 from collections.abc import Iterator, Mapping, Sequence
 from operator import attrgetter
 from typing import overload
 
 import numpy as np
 
+from tapeback.core.columns import FillLog, Floats, Ints
 from tapeback.models.fill import Fill, FillColumns
 from tapeback.models.order import Order
 from tapeback.models.posting import Posting
@@ -50,51 +50,63 @@ class OrderLog(Mapping[str, Order]):
 
 class Ledger(Sequence[Fill]):
     """The fills of a run in the order in which they happened; a `Fill` is made when one is asked
-    for. Times are ns UTC, `signed` is negative for sales, `units` (the price) and `charges` are
-    money units; `parts` holds the prices that were moved and `thin` the fills beyond their bar's
-    share of volume, both by position; `postings` are the entries that no fill made."""
+    for. `log` has their figures, `parts` the prices that were moved and `thin` the fills beyond
+    their bar's share of volume, both by position; `postings` are the entries that no fill made."""
 
     def __init__(self) -> None:
-        self.ts = array("q")
-        self.signed = array("q")
-        self.price = array("d")
-        self.units = array("q")
-        self.charges = array("q")
-        self.reference = array("d")
-        self.orders: list[Order] = []
-        self.rules: list[str] = []
+        self.log = FillLog()
         self.parts: dict[int, Parts] = {}
         self.thin: set[int] = set()
         self.postings: list[Posting] = []
 
+    @property
+    def orders(self) -> list[Order]:
+        """The order of each fill."""
+        return self.log.orders
+
+    @property
+    def rules(self) -> list[str]:
+        """The rule that made each fill."""
+        return self.log.rules
+
+    @property
+    def price(self) -> Floats:
+        """Prices, rupees."""
+        return self.log.price
+
+    @property
+    def units(self) -> Ints:
+        """Prices, money units."""
+        return self.log.units
+
+    @property
+    def charges(self) -> Ints:
+        """Charges, money units."""
+        return self.log.charges
+
     def append(self, ts: int, signed: int, order: Order, rule: str) -> None:
         """Note units that came or went at no price."""
-        self.ts.append(ts)
-        self.signed.append(signed)
-        self.price.append(0.0)
-        self.units.append(0)
-        self.charges.append(0)
-        self.reference.append(0.0)
-        self.orders.append(order)
-        self.rules.append(rule)
+        self.log.add(ts, signed, 0.0, 0, 0, 0.0, order, rule)
 
     def columns(self) -> FillColumns:
         """The whole ledger as arrays; asked for once the run is over."""
+        log = self.log
+        known: dict[tuple[str, str], tuple[str, str]] = {}
         moved = np.zeros(len(self))
         for at, (_, spread, slippage, impact, rounding) in self.parts.items():
             moved[at] = spread + slippage + impact + rounding
         return FillColumns(
-            ts=np.array(self.ts, dtype=np.int64),
-            signed=np.array(self.signed, dtype=np.int64),
-            price=np.array(self.price, dtype=np.float64),
-            units=np.array(self.units, dtype=np.int64),
-            charges=np.array(self.charges, dtype=np.int64),
+            ts=log.ts,
+            signed=log.signed,
+            price=log.price,
+            units=log.units,
+            charges=log.charges,
             moved=moved,
-            owners=list(map(_symbol_of, self.orders)),
+            owners=[known.setdefault(key, key) for key in map(_symbol_of, log.orders)],
         )
 
     def __len__(self) -> int:
-        return len(self.ts)
+        return self.log.rows
 
     def __iter__(self) -> Iterator[Fill]:
         return map(self._fill, range(len(self)))
@@ -108,23 +120,24 @@ class Ledger(Sequence[Fill]):
         return self._fill(places) if isinstance(places, int) else list(map(self._fill, places))
 
     def _fill(self, at: int) -> Fill:
-        order = self.orders[at]
+        log = self.log
+        order = log.orders[at]
         _, spread, slippage, impact, rounding = self.parts.get(at, _NOTHING_MOVED)
         return Fill(
-            self.ts[at],
+            int(log.ts[at]),
             order.orderid,
             order.symbol,
             order.exchange,
             order.product,
             order.action,
-            abs(self.signed[at]),
-            self.price[at],
-            self.rules[at],
-            self.reference[at],
+            abs(int(log.signed[at])),
+            float(log.price[at]),
+            log.rules[at],
+            float(log.reference[at]),
             spread,
             slippage,
             impact,
             rounding,
-            to_rupees(self.charges[at]),
+            to_rupees(int(log.charges[at])),
             at in self.thin,
         )

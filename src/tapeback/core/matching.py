@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
-from array import array
 from collections import deque
 from collections.abc import Callable
 
-from tapeback.core.book import UNKNOWN, Book, Change
+from tapeback.core.book import Book, Change
+from tapeback.core.columns import MarginLog
 from tapeback.core.ledger import Ledger, OrderLog, Parts
 from tapeback.core.portfolio import Portfolio
 from tapeback.core.ports import Listener
@@ -19,9 +18,10 @@ from tapeback.utils.clock import DAY_NS, day_number, midnight, to_ist
 from tapeback.utils.money import RUPEE
 
 BookKey = tuple[str, str]
+_RUPEE = RUPEE
 
 
-class Matching(ABC):
+class Matching:
     """Orders, fills and the account of a run, at the instant `now` (ns UTC).
 
     `walking` tells whether a bar is being walked; then what happens to an order is told to the
@@ -34,7 +34,7 @@ class Matching(ABC):
         self.portfolio = portfolio
         self.books: dict[BookKey, Book] = {}
         self.orders = OrderLog()
-        self.ledger = ledger = Ledger()
+        self.ledger = Ledger()
         self.events: deque[Order] = deque()
         self.listener: Listener | None = None
         self.on_fault: Callable[[str, Exception], None] | None = None
@@ -43,23 +43,13 @@ class Matching(ABC):
         self.ambiguous: list[tuple[int, str]] = []
         self.touch_misses = 0
         self.left_resting = 0
-        self.margin_ts = array("q")
-        self.margin_units = array("q")
+        self.margin_log = MarginLog()
         self.changes = 0
         self.shortfalls: dict[int, int] = {}
         self._margined = portfolio.margined
         self._live = rules.fidelity == "live"
         self._placed = self.orders.rows
-        self._add_margin_ts = self.margin_ts.append
-        self._add_margin = self.margin_units.append
-        self._add_ts = ledger.ts.append
-        self._add_signed = ledger.signed.append
-        self._add_price = ledger.price.append
-        self._add_units = ledger.units.append
-        self._add_charges = ledger.charges.append
-        self._add_reference = ledger.reference.append
-        self._add_order = ledger.orders.append
-        self._add_rule = ledger.rules.append
+        self._log = self.ledger.log
         self._groups: dict[str, tuple[Order, ...]] = {}
         self._seq = 0
         self._id_prefix = ""
@@ -110,8 +100,7 @@ class Matching(ABC):
 
     def note_margin(self) -> None:
         """Log what is blocked from now on."""
-        self._add_margin_ts(self.now)
-        self._add_margin(self.portfolio.blocked_units)
+        self.margin_log.add(self.now, self.portfolio.blocked_units)
 
     def notify(self, order: Order) -> None:
         """Tell the strategy of an order, now or when its callback is over."""
@@ -160,7 +149,8 @@ class Matching(ABC):
         """An order reaches the exchange while price stands at `book.price`."""
         price, buy, pricetype = book.price, order.action == "BUY", order.pricetype
         if pricetype == "LIMIT" or order.triggered_ts:
-            if (price <= order.price) if buy else (price >= order.price):
+            limit = order.price
+            if (price <= limit) if buy else (price >= limit):
                 self._fill_marketable(book, order, price, "P2b", stop=False)
             else:
                 book.rest(order)
@@ -184,11 +174,13 @@ class Matching(ABC):
             return
         quantity = self._share(book, order)
         if quantity:
-            reference = price if gap else order.price
+            reference = order.price
+            if gap:
+                reference = price
             self._execute(book, order, quantity, reference, reference, None, rule, False)
 
     def fill_market(
-        self, book: Book, order: Order, reference: float, rule: str, *, stop: bool
+        self, book: Book, order: Order, reference: float, rule: str, stop: bool
     ) -> None:
         """Fill all of an order from a price; what exceeds the bar's share of volume is `thin`. An
         order that its broker gave a limit rests there where the price is already beyond."""
@@ -230,7 +222,7 @@ class Matching(ABC):
             self.notify(order)
 
     def _fill_marketable(
-        self, book: Book, order: Order, reference: float, rule: str, *, stop: bool
+        self, book: Book, order: Order, reference: float, rule: str, stop: bool
     ) -> None:
         """A limit beyond the price it meets pays as MARKET does, never beyond its limit (P2b)."""
         if order.parent and self._unheld(book, order):
@@ -248,7 +240,7 @@ class Matching(ABC):
         """What a limit may take of the bar's volume now; the rest waits for the next bar (P7)."""
         quantity = order.quantity - order.filled_quantity
         left = book.volume_left
-        if left == UNKNOWN:
+        if left < 0.0:
             left = book.allowance(book.opened)
         if quantity > left:
             lot = book.lot
@@ -281,36 +273,29 @@ class Matching(ABC):
         """Book an execution; its charges are worked out unless they are given."""
         portfolio, now = self.portfolio, self.now
         signed = quantity if order.action == "BUY" else -quantity
-        units = round(price * RUPEE)
+        units = round(price * _RUPEE)
         product, value = order.product, quantity * units
         position = book.positions.get(product) or book.position(product)
         if charges < 0:
-            charges = book.charges[product](signed > 0, value, order.turnover)
+            rates = book.charges[product]
+            charges = rates.cost(signed > 0, value, order.turnover)
         if product == "CNC" and signed < 0 and self._margined:
             self._hold_back(book, position, quantity, value)
         portfolio.settle(order, position, signed, units, charges)
         if self._margined:
-            self._add_margin_ts(now)
-            self._add_margin(portfolio.blocked_units)
+            self.margin_log.add(now, portfolio.blocked_units)
             if portfolio.available_units < 0:
                 self.note_shortfall(day_number(now))
         filled = order.filled_quantity
         total = filled + quantity
         book.net += signed
         if parts is not None:
-            self.ledger.parts[len(self.ledger.ts)] = parts
+            self.ledger.parts[self._log.rows] = parts
             if thin:
-                self.ledger.thin.add(len(self.ledger.ts))
-        self._add_ts(now)
-        self._add_signed(signed)
-        self._add_price(price)
-        self._add_units(units)
-        self._add_charges(charges)
-        self._add_reference(reference)
-        self._add_order(order)
-        self._add_rule(rule)
+                self.ledger.thin.add(self._log.rows)
+        self._log.add(now, signed, price, units, charges, reference, order, rule)
         order.average_price = (
-            (order.average_price * filled + price * quantity) / total if filled else price
+            (order.average_price * filled + price * quantity) / total if filled else float(price)
         )
         self.changes += 1
         order.filled_quantity = total
@@ -362,9 +347,9 @@ class Matching(ABC):
         for order in orders:
             order.oco = group
 
-    @abstractmethod
     def send(self, book: Book, order: Order, change: Change | None) -> None:
         """Put an order, or a change to one, on its way."""
+        raise NotImplementedError
 
     def _tend_linked(self, book: Book, order: Order, quantity: int) -> None:
         """See to the orders linked with one that was filled; the strategy hears of it first."""

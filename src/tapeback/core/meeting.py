@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from heapq import heappop
-
-from tapeback.core.book import AT_OPEN, GRID_NOISE, Book
+from tapeback.core.book import AT_OPEN, GRID_NOISE, Book, drop_stale
 from tapeback.core.timeline import NEVER
 
 
@@ -20,12 +18,11 @@ def next_meeting(book: Book, now: int) -> int:
         if begins >= soonest:
             break
         down = target < start
-        heap = book.falling if down else book.rising
-        while heap and heap[0][2].seq != heap[0][1]:
-            heappop(heap)
-        if target == start or not heap:
+        resting = book.falling if down else book.rising
+        drop_stale(resting)
+        if target == start or not resting:
             continue
-        at = -heap[0][0] if down else heap[0][0]
+        at = book.below() if down else book.above()
         if (at >= target - GRID_NOISE) if down else (at <= target + GRID_NOISE):
             share = (at - start) / (target - start)
             return min(soonest, max(begins + int((times[leg + 1] - begins) * share), now))

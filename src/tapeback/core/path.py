@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-MILLISECOND_NS = 1_000_000
+MILLISECOND_NS = _MILLISECOND = 1_000_000
 
 
 def low_first(mode: str, net: int, open: float, high: float, low: float) -> bool:
@@ -42,5 +42,5 @@ def price_at(
 def path_times(start: int, end: int) -> tuple[int, int, int, int]:
     """Instants of the four points of a bar that covers [start, end)."""
     span = end - start
-    last = max(start, end - MILLISECOND_NS)
+    last = max(start, end - _MILLISECOND)
     return start, start + span // 3, min(start + 2 * span // 3, last), last

@@ -12,6 +12,7 @@ from tapeback.models.position import Position
 from tapeback.utils.money import RUPEE, to_rupees, to_units
 
 PositionKey = tuple[str, str, str]
+_RUPEE = RUPEE
 
 
 class Portfolio:
@@ -138,10 +139,7 @@ class Portfolio:
         if position.grouped:
             group = self._group_of[position.symbol, position.exchange, position.product]
             return group.rebook(position)
-        cost = position.cost
-        blocked = abs(cost)
-        if position.part != position.whole:
-            blocked = -(-blocked * position.part // position.whole)
+        blocked = _share(abs(position.cost), position.part, position.whole)
         freed = position.margin - blocked
         position.margin = blocked
         return freed
@@ -186,10 +184,7 @@ class Portfolio:
         excess = quantity - free if free > 0 else quantity
         if excess <= 0:
             return 0
-        value = excess * round(price * RUPEE)
-        if position.part == position.whole:
-            return value
-        return -(-value * position.part // position.whole)
+        return _share(excess * round(price * _RUPEE), position.part, position.whole)
 
     def _grouped_requirement(
         self, position: Position, buy: bool, quantity: int, price: float
@@ -231,6 +226,16 @@ class Portfolio:
             position.resting_buys -= quantity
         else:
             position.resting_sells -= quantity
+
+
+def _share(value: int, part: int, whole: int) -> int:
+    """`part`/`whole` of a value, up to the next whole unit."""
+    if part == whole:
+        return value
+    if part == 1:
+        return -(-value // whole)
+    wide = value
+    return -(-wide * part // whole)
 
 
 def book_execution(position: Position, signed: int, price: int) -> int:

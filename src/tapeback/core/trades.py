@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from array import array
 from collections import deque
+from collections.abc import Iterator, Sequence
+from typing import overload
+
+import numpy as np
 
 from tapeback.core.corporate import RULE as ACTION_RULE
 from tapeback.core.ledger import Ledger
 from tapeback.models.order import Order
-from tapeback.models.trade import Trade
+from tapeback.models.trade import Trade, TradeColumns
 from tapeback.utils.money import RUPEE
 
 
@@ -68,18 +73,85 @@ class _Match:
         self.exit_value += quantity * price
         self.fees += fees + paid
 
+    def profit(self) -> int:
+        """Profit net of fees, money units."""
+        gained = self.exit_value - self.entry_value
+        return (gained if self.lot.long else -gained) - self.fees
 
-def match_trades(ledger: Ledger) -> list[Trade]:
-    """Trades in the order in which their exits began; what is still open makes none.
+
+class Trades(Sequence[Trade]):
+    """The trades of a run in the order in which their exits began. A `Trade` is made when one is
+    asked for. `fees` are each trade's share of its orders' charges, money units."""
+
+    def __init__(self, matches: Sequence[_Match]) -> None:
+        self._entries = [match.lot.order for match in matches]
+        self._exits = [match.order for match in matches]
+        self._entry_ts = array("q", [match.lot.ts for match in matches])
+        self._exit_ts = array("q", [match.ts for match in matches])
+        self._quantities = array("q", [match.quantity for match in matches])
+        self._entry_values = [match.entry_value for match in matches]
+        self._exit_values = [match.exit_value for match in matches]
+        self._profits = [match.profit() for match in matches]
+        self.fees = [match.fees for match in matches]
+
+    def columns(self) -> TradeColumns:
+        """All trades as arrays."""
+        return TradeColumns(
+            entry_ts=np.array(self._entry_ts, dtype=np.int64),
+            exit_ts=np.array(self._exit_ts, dtype=np.int64),
+            pnl=np.array([profit / RUPEE for profit in self._profits], dtype=np.float64),
+            pnl_pct=np.array(list(map(_percent, self._profits, self._entry_values)), np.float64),
+        )
+
+    def __len__(self) -> int:
+        return len(self._exits)
+
+    def __iter__(self) -> Iterator[Trade]:
+        return map(self._trade, range(len(self)))
+
+    @overload
+    def __getitem__(self, index: int) -> Trade: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[Trade]: ...
+    def __getitem__(self, index: int | slice) -> Trade | list[Trade]:
+        places = range(len(self))[index]
+        return self._trade(places) if isinstance(places, int) else list(map(self._trade, places))
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Sequence) and list(self) == list(other)
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def _trade(self, at: int) -> Trade:
+        entry, leaving = self._entries[at], self._exits[at]
+        quantity, profit = self._quantities[at], self._profits[at]
+        bought, left, whole = self._entry_values[at], self._exit_values[at], quantity * RUPEE
+        return Trade(
+            f"T{at + 1:06d}", leaving.symbol, leaving.exchange, leaving.product,
+            self._entry_ts[at], self._exit_ts[at], bought / whole, left / whole, quantity,
+            entry.action, profit / RUPEE, _percent(profit, bought), self.fees[at] / RUPEE,
+            entry.orderid, leaving.orderid,
+        )  # fmt: skip
+
+
+def _percent(profit: int, value: int) -> float:
+    """The profit in per cent of the entry's value; what a corporate action gave cost nothing."""
+    return 100.0 * profit / value if value else 0.0
+
+
+def match_trades(ledger: Ledger, charges: Sequence[int] | None = None) -> Trades:
+    """Trades in the order in which their exits began; what is still open makes none. `charges`,
+    money units a fill, stand in for those of the ledger.
 
     Positions of one symbol in different products are matched apart. Money is split in whole
     units, so the trades' profits and fees add up to those of the matched fills.
     """
     queues: dict[tuple[str, str, str], deque[_Lot]] = {}
     matches: list[_Match] = []
+    log = ledger.log
     for ts, order, signed, price, fees, rule in zip(
-        ledger.ts, ledger.orders, ledger.signed, ledger.units, ledger.charges, ledger.rules,
-        strict=True,
+        log.ts.tolist(), log.orders, log.signed.tolist(), log.units.tolist(),
+        log.charges.tolist() if charges is None else charges, log.rules, strict=True,
     ):  # fmt: skip
         key = (order.symbol, order.exchange, order.product)
         queue = queues.get(key)
@@ -109,7 +181,7 @@ def match_trades(ledger: Ledger) -> list[Trade]:
                 newest.fees += fees
             else:
                 queue.append(_Lot(ts, order, left, price, fees, long))
-    return [_trade(number, match) for number, match in enumerate(matches, 1)]
+    return Trades(matches)
 
 
 def _scale(lots: deque[_Lot], signed: int) -> None:
@@ -127,18 +199,3 @@ def _scale(lots: deque[_Lot], signed: int) -> None:
         if lots:
             lots[-1].value += lot.value
             lots[-1].fees += lot.fees
-
-
-def _trade(number: int, match: _Match) -> Trade:
-    lot, order = match.lot, match.order
-    gained = match.exit_value - match.entry_value
-    pnl = (gained if lot.long else -gained) - match.fees
-    # What a corporate action gave cost nothing.
-    percent = 100.0 * pnl / match.entry_value if match.entry_value else 0.0
-    whole = match.quantity * RUPEE
-    return Trade(
-        f"T{number:06d}", order.symbol, order.exchange, order.product, lot.ts, match.ts,
-        match.entry_value / whole, match.exit_value / whole, match.quantity,
-        "BUY" if lot.long else "SELL", pnl / RUPEE, percent,
-        match.fees / RUPEE, lot.order.orderid, order.orderid,
-    )  # fmt: skip

@@ -6,15 +6,14 @@ fill contract.
 
 from __future__ import annotations
 
-from abc import abstractmethod
-from heapq import heappop
-
-from tapeback.core.book import GRID_NOISE, Arrival, Book, Change, Resting, by_sequence
+from tapeback.core.book import GRID_NOISE, Arrival, Book, Change, by_sequence, drop_stale
 from tapeback.core.matching import Matching
 from tapeback.core.portfolio import Portfolio
 from tapeback.core.rules import ExecutionRules
 from tapeback.models.candle import Candle
 from tapeback.models.order import Order
+
+_NOISE = GRID_NOISE
 
 
 class Walking(Matching):
@@ -39,17 +38,17 @@ class Walking(Matching):
         """Let the bars of a single instrument too be walked as those of several are."""
         self._sole = None
 
-    @abstractmethod
     def arrive(self, book: Book, order: Order, change: Change | None) -> None:
         """Let an order, or a change to one, reach the exchange."""
+        raise NotImplementedError
 
-    @abstractmethod
     def square_off(self, book: Book) -> None:
         """Close what MIS holds of an instrument, at the point of the path that was reached."""
+        raise NotImplementedError
 
-    @abstractmethod
     def end_intraday(self, book: Book) -> None:
         """Cancel the MIS orders of an instrument."""
+        raise NotImplementedError
 
     # One instrument ------------------------------------------------------------------------
 
@@ -63,9 +62,9 @@ class Walking(Matching):
         book.begin(candle)
         if book.squaring and start > book.hours.square_off:
             self.end_intraday(book)
-        price, falling, rising = candle.open, book.falling, book.rising
-        if (falling and falling[0][0] <= GRID_NOISE - price) or (
-            rising and rising[0][0] <= price + GRID_NOISE
+        price = candle.open
+        if (book.falling or book.rising) and (
+            book.below() >= price - _NOISE or book.above() <= price + _NOISE
         ):
             self._due = book.reached_at_open(price, start)
             self._meet_due()
@@ -74,14 +73,16 @@ class Walking(Matching):
             if self._latency:
                 book.arrivals = [entry for entry in self._due if entry[0] > start]
                 self._due = [entry for entry in self._due if entry[0] <= start]
-            self._due.sort(key=by_sequence)
+            if len(self._due) > 1:
+                self._due.sort(key=by_sequence)
             self._meet_due()
         if book.squaring:
             self.square_off(book)
-        slack = book.limit_slack + GRID_NOISE
-        falling, rising = book.falling, book.rising
-        down = falling and slack - falling[0][0] >= candle.low
-        if down or (rising and rising[0][0] - slack <= candle.high) or book.arrivals:
+        low, high, slack = candle.low, candle.high, book.limit_slack + _NOISE
+        if book.arrivals or (
+            (book.falling or book.rising)
+            and (book.below() + slack >= low or book.above() - slack <= high)
+        ):
             if book.limit_slack:
                 self.touch_misses += book.touched_at_open(start)
             book.choose_path(self._intrabar)
@@ -113,47 +114,47 @@ class Walking(Matching):
             self._step(book, ts)
 
     def _fall(self, book: Book, leg: int, start: float, target: float) -> None:
-        """Let price fall along a leg. A callback may rebuild the heap: it is looked up anew."""
-        filled, times = self.ledger.ts, book.times
-        while book.falling and book.falling[0][0] <= GRID_NOISE - target:
-            key, seq, order = heappop(book.falling)
-            if order.seq != seq:
+        """Let price fall along a leg. A callback may rebuild the column: it is looked up anew."""
+        log, times = self._log, book.times
+        while book.below() >= target - _NOISE:
+            at, place, order = book.falling.pop()
+            if order.seq != -place:
                 continue
-            book.price = at = -key
+            book.price = at
             begins = times[leg]
             self.now = begins + int((times[leg + 1] - begins) * ((start - at) / (start - target)))
-            before = len(filled)
+            before = log.rows
             self.reach(book, order, at, False)
-            if leg < 2 and len(filled) > before:
+            if leg < 2 and log.rows > before:
                 book.hit_low = True
                 if book.hit_high:
                     self.mark_ambiguous(book)
             if book.arrivals:
                 return
         slack = book.limit_slack
-        if slack and leg < 2 and book.falling and book.falling[0][0] - slack <= GRID_NOISE - target:
+        if slack and leg < 2 and book.below() + slack >= target - _NOISE:
             self.touch_misses += book.mark_touched(True, target, times[leg + 1])
 
     def _rise(self, book: Book, leg: int, start: float, target: float) -> None:
         """Let price rise along a leg."""
-        filled, times = self.ledger.ts, book.times
-        while book.rising and book.rising[0][0] <= target + GRID_NOISE:
-            at, seq, order = heappop(book.rising)
-            if order.seq != seq:
+        log, times = self._log, book.times
+        while book.above() <= target + _NOISE:
+            price, place, order = book.rising.pop()
+            if order.seq != -place:
                 continue
-            book.price = at
+            book.price = at = -price
             begins = times[leg]
             self.now = begins + int((times[leg + 1] - begins) * ((at - start) / (target - start)))
-            before = len(filled)
+            before = log.rows
             self.reach(book, order, at, False)
-            if leg < 2 and len(filled) > before:
+            if leg < 2 and log.rows > before:
                 book.hit_high = True
                 if book.hit_low:
                     self.mark_ambiguous(book)
             if book.arrivals:
                 return
         slack = book.limit_slack
-        if slack and leg < 2 and book.rising and book.rising[0][0] - slack <= target + GRID_NOISE:
+        if slack and leg < 2 and book.above() - slack <= target + _NOISE:
             self.touch_misses += book.mark_touched(False, target, times[leg + 1])
 
     # Several instruments -------------------------------------------------------------------
@@ -235,13 +236,12 @@ class Walking(Matching):
                 return -1
             start, target = book.points[leg], book.points[leg + 1]
             down = target < start
-            heap = book.falling if down else book.rising
-            while heap and heap[0][2].seq != heap[0][1]:
-                heappop(heap)
+            resting = book.falling if down else book.rising
+            drop_stale(resting)
             ts = -1
-            if target != start and heap:
-                at = -heap[0][0] if down else heap[0][0]
-                if (at >= target - GRID_NOISE) if down else (at <= target + GRID_NOISE):
+            if target != start and resting:
+                at = book.below() if down else book.above()
+                if (at >= target - _NOISE) if down else (at <= target + _NOISE):
                     share = (at - start) / (target - start)
                     ts = max(begins + int((ends - begins) * share), self.now)
             if book.arrivals:
@@ -263,26 +263,27 @@ class Walking(Matching):
         self.now = ts
         self._current = book
         down = book.points[book.leg + 1] < book.points[book.leg]
-        heap = book.falling if down else book.rising
-        if book.arrivals and book.arrivals[0][0] <= ts and not self._older_is_met(book, heap, ts):
+        resting = book.falling if down else book.rising
+        if book.arrivals and book.arrivals[0][0] <= ts and not self._older_is_met(book, ts):
             _, seq, order, change = book.arrivals.pop(0)
             book.seek(ts)
             if order.seq == seq or (change is not None and order.seq):
                 self.arrive(book, order, change)
             return
-        entry = heappop(heap)
-        book.price = -entry[0] if down else entry[0]
-        leg, before = book.leg, len(self.ledger.ts)
-        self.reach(book, entry[2], book.price, False)
-        if leg < 2 and len(self.ledger.ts) > before:
+        price, _, order = resting.pop()
+        book.price = price if down else -price
+        leg, before = book.leg, self._log.rows
+        self.reach(book, order, book.price, False)
+        if leg < 2 and self._log.rows > before:
             self._note_side(book, down)
 
-    def _older_is_met(self, book: Book, heap: list[Resting], ts: int) -> bool:
+    def _older_is_met(self, book: Book, ts: int) -> bool:
         """Whether what rested is met at the very instant of an arrival, and came before it (P6)."""
-        if not heap or heap[0][1] > book.arrivals[0][1]:
-            return False
         start, target = book.points[book.leg], book.points[book.leg + 1]
-        at = -heap[0][0] if target < start else heap[0][0]
+        resting = book.falling if target < start else book.rising
+        if not resting or -resting[-1][1] > book.arrivals[0][1]:
+            return False
+        at = book.below() if target < start else book.above()
         if target == start or ((at < target) if target < start else (at > target)):
             return False
         begins, ends = book.times[book.leg], book.times[book.leg + 1]

@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from fractions import Fraction
+from functools import cache
 from typing import Literal
 
 from tapeback.market.dated import Row, rows, table
@@ -178,7 +179,7 @@ class MarginModel:
         if instrument.kind == "equity":
             name = "intraday" if product == "MIS" else "delivery"
             row = rows("margins", "equity", name).in_force(day)
-            return _share_of_value(Fraction(row["percent"]) / 100, row)
+            return _percent_of_value(row)
         group = margin_group(instrument)
         if group is None:
             return _share_of_value(Fraction(1))
@@ -289,6 +290,11 @@ def shortfall_allowed(policy: MarginPolicy, required: int, available: int) -> Ve
     if policy == "warn" and short * 100 <= required * TOLERATED_SHORTFALL_PCT:
         return "warned"
     return "refused"
+
+
+@cache
+def _percent_of_value(row: Row) -> ValueTerms:
+    return _share_of_value(Fraction(row["percent"]) / 100, row)
 
 
 def _share_of_value(share: Fraction, *used: Row) -> ValueTerms:

@@ -7,7 +7,7 @@ the tables that was relied on is noted, so that a run can name those of low conf
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from math import inf
 from typing import Literal
 
@@ -36,9 +36,6 @@ from tapeback.models.instrument import Instrument
 
 Fidelity = Literal["live", "sandbox", "none"]
 NEVER = 1 << 62
-# Charges in money units of an execution: whether it buys, its value, and the value of its order's
-# executions before it, in money units.
-Charge = Callable[[bool, int, int], int]
 _GRID = 1e-7
 # No delivery margin is asked for earlier than four trading days before the expiry.
 _DELIVERY_DAYS = 14

@@ -14,6 +14,7 @@ from tapeback.metrics.margin import MarginChanges, margin_figures
 from tapeback.metrics.trades import trade_figures
 from tapeback.models.fill import FillColumns
 from tapeback.models.metrics import PerformanceMetrics
+from tapeback.models.trade import TradeColumns
 from tapeback.utils.clock import DAY_NS, date_of_day, to_ist
 from tapeback.utils.money import to_rupees
 
@@ -60,7 +61,7 @@ class MetricsCalculator:
         equity: NDArray[np.float64],
         ends: NDArray[np.int64],
         initial_capital: float,
-        trades: Sequence[Trade],
+        trades: Sequence[Trade] | TradeColumns,
         fills: Sequence[Fill] | FillColumns,
         postings: Sequence[Posting] = (),
         margin: MarginChanges | None = None,
@@ -82,6 +83,7 @@ class MetricsCalculator:
         _check(equity, ends, initial_capital, benchmark_close, in_market)
         curve = _Curve(equity, ends, float(initial_capital))
         average = float(equity.mean()) if len(equity) else curve.initial
+        closed = trades if isinstance(trades, TradeColumns) else TradeColumns.of(trades)
         columns = fills if isinstance(fills, FillColumns) else FillColumns.of(fills)
         costs = cost_figures(columns, postings, curve.final - curve.initial, average)
         fraction = risk_free_pct / 100.0
@@ -98,7 +100,7 @@ class MetricsCalculator:
             risk_free_pct=risk_free_pct,
             **tables.extreme_days(curve.days, curve.daily_pnl, curve.daily),
             exposure_pct=returns.percent(exposed),
-            **trade_figures(trades),
+            **trade_figures(closed),
             **_tax(tax),
             months=tables.month_rows(curve.days, curve.daily_pnl, curve.daily),
             weekdays=tables.weekday_rows(curve.days, curve.daily_pnl, curve.daily),

@@ -14,6 +14,10 @@ from tapeback.utils.money import RUPEE
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+# A longer product is shared out among threads, whose number would decide its last digits and which
+# go on spinning for a while after it.
+_SHORT = 1 << 13
+
 
 @dataclass(frozen=True, slots=True)
 class MarginChanges:
@@ -38,7 +42,8 @@ def margin_figures(changes: MarginChanges | None, net_pnl: float) -> dict[str, A
     blocked = np.maximum(changes.units, 0) / RUPEE
     since = np.clip(np.maximum.accumulate(changes.ts), changes.start, changes.end)
     lasted = np.diff(since, append=changes.end).astype(np.float64)
-    area = float(blocked @ lasted)
+    blocks = range(0, len(blocked), _SHORT)
+    area = sum(float(blocked[at : at + _SHORT] @ lasted[at : at + _SHORT]) for at in blocks)
     used = float(lasted[blocked > 0.0].sum())
     span = changes.end - changes.start
     at = int(blocked.argmax()) if len(blocked) else -1

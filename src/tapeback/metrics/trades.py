@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from math import sqrt
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +13,7 @@ from tapeback.utils.clock import DAY_NS, IST_OFFSET_NS, SECOND_NS
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from tapeback.models.trade import Trade
+    from tapeback.models.trade import TradeColumns
 
 HOUR_NS = 3600 * SECOND_NS
 
@@ -59,21 +58,19 @@ def longest_run(hits: NDArray[np.bool_]) -> int:
     return int(np.diff(np.concatenate(([-1], misses, [len(hits)]))).max()) - 1
 
 
-def trade_figures(trades: Sequence[Trade]) -> dict[str, Any]:
+def trade_figures(trades: TradeColumns) -> dict[str, Any]:
     """The trade fields of `PerformanceMetrics`; averages are None where there is no such trade.
 
     Consecutive wins and losses are counted in the order of the exits.
     """
-    closed = sorted(trades, key=lambda trade: trade.exit_ts)
-    pnl = np.array([trade.pnl for trade in closed], dtype=np.float64)
-    pnl_pct = np.array([trade.pnl_pct for trade in closed], dtype=np.float64)
-    entered = np.array([trade.entry_ts for trade in closed], dtype=np.int64)
-    left = np.array([trade.exit_ts for trade in closed], dtype=np.int64)
+    order = np.argsort(trades.exit_ts, kind="stable")
+    pnl, pnl_pct = trades.pnl[order], trades.pnl_pct[order]
+    entered, left = trades.entry_ts[order], trades.exit_ts[order]
     won = pnl > 0.0
     lost = pnl < 0.0
     same_day = (entered + IST_OFFSET_NS) // DAY_NS == (left + IST_OFFSET_NS) // DAY_NS
     return {
-        "total_trades": len(closed),
+        "total_trades": len(pnl),
         "winning_trades": int(won.sum()),
         "losing_trades": int(lost.sum()),
         "win_rate": percent(win_rate(pnl)),
@@ -84,8 +81,8 @@ def trade_figures(trades: Sequence[Trade]) -> dict[str, Any]:
         "largest_win": float(pnl[won].max()) if won.any() else None,
         "largest_loss": float(pnl[lost].min()) if lost.any() else None,
         "avg_trade_pct": _mean(pnl_pct),
-        "best_trade_pct": float(pnl_pct.max()) if closed else None,
-        "worst_trade_pct": float(pnl_pct.min()) if closed else None,
+        "best_trade_pct": float(pnl_pct.max()) if len(pnl) else None,
+        "worst_trade_pct": float(pnl_pct.min()) if len(pnl) else None,
         "expectancy": expectancy(pnl),
         "sqn": system_quality(pnl),
         "kelly_pct": percent(kelly_fraction(pnl)),

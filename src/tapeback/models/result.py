@@ -202,7 +202,7 @@ class BacktestResult:
     timeframe: str
     start_time: datetime | None
     end_time: datetime | None
-    trades: tuple[Trade, ...]
+    trades: Sequence[Trade]
     orders: tuple[Order, ...]
     fills: Sequence[Fill]
     postings: tuple[Posting, ...]

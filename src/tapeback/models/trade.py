@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
 import msgspec
+import numpy as np
+import numpy.typing as npt
 
 from tapeback.utils.clock import to_ist
 
@@ -44,3 +48,24 @@ class Trade(msgspec.Struct, frozen=True, gc=False):
     @property
     def duration_seconds(self) -> float:
         return (self.exit_ts - self.entry_ts) / 1e9
+
+
+@dataclass(frozen=True, slots=True)
+class TradeColumns:
+    """Trades as arrays of equal length: `entry_ts` and `exit_ts` int64 ns UTC, `pnl` float64 rupees
+    net of fees, `pnl_pct` float64 per cent of the entry's value."""
+
+    entry_ts: npt.NDArray[np.int64]
+    exit_ts: npt.NDArray[np.int64]
+    pnl: npt.NDArray[np.float64]
+    pnl_pct: npt.NDArray[np.float64]
+
+    @classmethod
+    def of(cls, trades: Sequence[Trade]) -> TradeColumns:
+        """The columns of trade objects."""
+        return cls(
+            entry_ts=np.array([trade.entry_ts for trade in trades], dtype=np.int64),
+            exit_ts=np.array([trade.exit_ts for trade in trades], dtype=np.int64),
+            pnl=np.array([trade.pnl for trade in trades], dtype=np.float64),
+            pnl_pct=np.array([trade.pnl_pct for trade in trades], dtype=np.float64),
+        )

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import sys
-from array import array
 from collections.abc import Callable, Sequence
-from copy import copy
 from datetime import UTC, datetime
 from functools import partial
 from importlib.metadata import version
@@ -13,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
-import numpy as np
 
 from tapeback.broker.service import BrokerService
 from tapeback.core.engine import BacktestEngine, RunRecord
@@ -42,7 +39,7 @@ from tapeback.models.result import (
 )
 from tapeback.strategies.base import BaseStrategy
 from tapeback.utils.clock import date_of_day, to_ist
-from tapeback.utils.money import to_rupees, to_units
+from tapeback.utils.money import to_rupees
 
 
 def result_of(
@@ -77,7 +74,7 @@ def result_of(
         equity=columns.equity,
         ends=columns.ends,
         initial_capital=initial,
-        trades=trades,
+        trades=trades.columns(),
         fills=record.fills,
         postings=postings,
         margin=_margin_changes(simulator, begun) if engine.portfolio.margined else None,
@@ -93,7 +90,7 @@ def result_of(
         timeframe=first.timeframe,
         start_time=to_ist(begun),
         end_time=to_ist(max(int(c.ends[-1]) for c in engine.series)),
-        trades=tuple(trades),
+        trades=trades,
         orders=tuple(simulator.orders.rows),
         fills=ledger,
         postings=postings,
@@ -124,15 +121,13 @@ def result_of(
 
 def shared_by_trades(ledger: Ledger, charges: Sequence[int]) -> list[int]:
     """How charges of the fills, money units in their order, fall on the trades."""
-    view = copy(ledger)
-    view.charges = array("q", charges)
-    return [to_units(trade.fees) for trade in match_trades(view)]
+    return match_trades(ledger, charges).fees
 
 
 def _margin_changes(simulator: OrderSimulator, begun: int) -> MarginChanges:
     return MarginChanges(
-        ts=np.array(simulator.margin_ts, dtype=np.int64),
-        units=np.array(simulator.margin_units, dtype=np.int64),
+        ts=simulator.margin_log.ts,
+        units=simulator.margin_log.units,
         start=begun,
         end=simulator.now,
     )

@@ -170,11 +170,13 @@ def simulate(
     rulebook = rulebook_of(config, root)
     engine = BacktestEngine(series, rules, portfolio, rulebook, progress=progress)
     service = BrokerService(engine)
-    with open_strategy(source, service, params, trade_from=trade_from) as strategy:
-        with _patient_garbage_collection():
-            record = engine.run(strategy, _listener_of(strategy, service))
-        name = strategy.name or type(strategy).__name__
-        manifest = partial(manifest_of, config, series, rules, rulebook, name, code_of(strategy))
+    with (
+        open_strategy(source, service, params, trade_from=trade_from) as strategy,
+        _patient_garbage_collection(),
+    ):
+        record = engine.run(strategy, _listener_of(strategy, service))
+        name, code = strategy.name or type(strategy).__name__, code_of(strategy)
+        manifest = partial(manifest_of, config, series, rules, rulebook, name, code)
         result = result_of(record, engine, service, state_of(strategy), config, manifest)
     run_info = RunInfo(
         run_id=f"{created:%Y%m%dT%H%M%S}-{secrets.token_hex(4)}",

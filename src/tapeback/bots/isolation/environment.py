@@ -9,6 +9,7 @@ from pathlib import Path
 
 from tapeback.bots.runtime import ENVIRONMENT
 from tapeback.errors import ConfigError
+from tapeback.utils.twin import PURE
 
 KEY = "tapeback-key"
 HOST = "http://127.0.0.1:5000"
@@ -24,10 +25,12 @@ USUAL = {
     "WEBSOCKET_PORT": SOCKET_PORT,
     "OPENALGO_STRATEGY_EXCHANGE": "NSE",
 }
-# Without these an interpreter does not start, or does not find its libraries.
+# Without these an interpreter does not start, or does not find its libraries; the last one keeps
+# Tapeback to its sources there as here.
 _NEEDED = (
     "PYTHONHOME", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "SYSTEMROOT", "SYSTEMDRIVE", "WINDIR",
     "PATHEXT", "COMSPEC", "NUMBER_OF_PROCESSORS", "PROCESSOR_ARCHITECTURE",
+    PURE,
 )  # fmt: skip
 
 

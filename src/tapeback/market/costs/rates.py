@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from math import gcd
 from typing import NamedTuple
 
 import msgspec
@@ -13,13 +14,19 @@ from tapeback.market.dated import Row
 # Rates are billionths, GST hundredths of a per cent: parts of a unit in which all lines are whole.
 EXACT = 1_000_000_000 * 10_000
 _PER_GST = 10_000
-_NEVER = 1 << 80
 _REMEMBERED = 1 << 16
 
 
 def nearest(value: int, part: int) -> int:
     """`value / part`, of which neither is negative, to the nearest whole number, half up."""
     return (2 * value + part) // (2 * part)
+
+
+def _division(rate: int, half: int, step: int) -> tuple[int, int, int]:
+    """The three figures of `(value * rate + half) // step` without what they have in common: small
+    figures are divided sooner."""
+    common = gcd(rate, half, step)
+    return rate // common, half // common, step // common
 
 
 class ChargeLines(msgspec.Struct, frozen=True, gc=False):
@@ -74,9 +81,11 @@ class Rates:
         "_floor",
         "_floor_grains",
         "_half",
-        "_ipft_from",
+        "_of_buying",
+        "_of_gst",
         "_of_purchases",
         "_of_sales",
+        "_of_selling",
         "_step",
         "brokerage",
         "commission",
@@ -138,7 +147,13 @@ class Rates:
         self._exact_half = self._exact_step // 2
         self._floor_grains = nearest(self._floor, self._step)
         self._cap_grains = nearest(self._cap, self._step)
-        self._ipft_from = self._half // ipft if ipft else _NEVER
+        both = (exchange, ipft, sebi, fee)
+        self._of_buying = self._divisions(self.tax_buy, self.stamp_buy, *both)
+        self._of_selling = self._divisions(self.tax_sell, self.stamp_sell, *both)
+        self._of_gst = _division(gst, self._exact_half, self._exact_step)
+
+    def _divisions(self, *rates: int) -> list[tuple[int, int, int]]:
+        return [_division(rate, self._half, self._step) for rate in rates if rate]
 
     def cost(self, buy: bool, value: int, before: int) -> int:
         """Charges of an execution of `value` money units of an order of whose value `before` was
@@ -199,11 +214,8 @@ class Rates:
         return ChargeLines(brokerage, stt, ctt, exchange, ipft, sebi, stamp, gst, other)
 
     def _sum(self, buy: bool, value: int) -> int:
-        """The lines of an order of `value`, each rounded to the grain, in one sum.
-
-        Most of the time goes into divisions, so a line that comes to nothing, or to a whole number
-        as brokerage mostly does, is spared its own.
-        """
+        """The lines of an order of `value`, each rounded to the grain, in one sum. Brokerage, which
+        mostly comes to a whole number, is spared the division."""
         step, half = self._step, self._half
         brokerage = value * self.brokerage
         if brokerage <= self._floor:
@@ -212,23 +224,9 @@ class Rates:
             brokerage, grains = self._cap, self._cap_grains
         else:
             grains = (brokerage + half) // step
-        if buy:
-            tax, stamp = self.tax_buy, self.stamp_buy
-        else:
-            tax, stamp = self.tax_sell, self.stamp_sell
-        if tax:
-            grains += (value * tax + half) // step
-        if stamp:
-            grains += (value * stamp + half) // step
-        if self.exchange:
-            grains += (value * self.exchange + half) // step
-        if value >= self._ipft_from:
-            grains += (value * self.ipft + half) // step
-        if self.sebi:
-            grains += (value * self.sebi + half) // step
+        for rate, more, part in self._of_buying if buy else self._of_selling:
+            grains += (value * rate + more) // part
         if self.gst:
-            gst = (brokerage + value * self.taxed) * self.gst
-            grains += (gst + self._exact_half) // self._exact_step
-        if self.fee:
-            grains += (value * self.fee + half) // step
+            rate, more, part = self._of_gst
+            grains += ((brokerage + value * self.taxed) * rate + more) // part
         return grains * self.grain
