@@ -30,6 +30,14 @@ _CHANGES = frozenset(
     }
 )  # fmt: skip
 
+# What only looks at the market or the books: nothing comes of it.
+_LOOKS = frozenset(
+    {
+        "quotes", "multiquotes", "depth", "history", "orderstatus", "orderbook", "tradebook",
+        "positionbook", "openposition", "holdings", "funds", "get_ltp", "get_quotes", "get_depth",
+    }
+)  # fmt: skip
+
 
 class Attendance:
     """Lets each call of a bot happen at its own instant: before it the market is played up to
@@ -53,7 +61,8 @@ class Attendance:
         for kind in (module.api, module.Strategy):
             for name, function in getmembers(kind, isfunction):
                 if not name.startswith("_"):
-                    setattr(kind, name, self._attended(name, function))
+                    surround = self._looked if name in _LOOKS else self._attended
+                    setattr(kind, name, surround(name, function))
 
     def answer(self, method: str, url: str, headers: Mapping[str, str], body: bytes) -> Answer:
         """What OpenAlgo's host answers to a request that the bot sends by itself."""
@@ -79,6 +88,23 @@ class Attendance:
                 # The attended method: it names the contracts again as it did then.
                 getattr(caller, call.name)(*call.args, **call.kwargs)
         self.calls = list(calls)
+
+    def _looked(self, name: str, function: Callable[..., Any]) -> Callable[..., Any]:
+        """The method, at its instant; bots poll it by the hundred thousand."""
+        within = self._within
+
+        @wraps(function)
+        def looked(client: Any, *args: Any, **kwargs: Any) -> Any:
+            run = self._run
+            if run is None or within:
+                return function(client, *args, **kwargs)
+            run.checkpoint(0)
+            reply = self._asked(function, client, args, kwargs)
+            if type(reply) is dict and reply.get("status") == "error":
+                self._note(name, str(reply.get("message", "")).strip(), sys._getframe())
+            return reply
+
+        return looked
 
     def _attended(self, name: str, function: Callable[..., Any]) -> Callable[..., Any]:
         @wraps(function)
