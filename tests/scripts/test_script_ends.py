@@ -168,3 +168,10 @@ def test_ctrl_c_ends_the_bot_in_order_and_keeps_what_there_is(tmp_path: Path) ->
     assert document["status"] == "limit"
     assert "interrupted" in document["error"]
     assert "unwound" in (tmp_path / "out" / "bot.log").read_text(encoding="utf-8")
+
+
+def test_a_deadlock_is_shown_with_the_stack_of_every_thread(tmp_path: Path) -> None:
+    stuck = Path(__file__).parents[1] / "bots" / "threads_stuck.py"
+    ended = run(tmp_path, stuck.read_text(encoding="utf-8"))
+    assert ended.document["launches"][0]["how"] == "deadlock"
+    assert ended.document["stacks"].count("in take") >= 2

@@ -112,6 +112,7 @@ def _document(outcome: ScriptOutcome) -> dict[str, Any]:
             f"{shift:+.2f}": net for shift, net in outcome.nets_by_volatility.items()
         },
         "error": outcome.why,
+        "stacks": report.stacks,
         "diagnosis": [entry.to_dict() for entry in outcome.entries],
         "result_dir": str(outcome.folder),
     }
@@ -130,6 +131,8 @@ def _print(outcome: ScriptOutcome) -> None:
         place = f"{entry.file}:{entry.line}: " if entry.file else ""
         times = f" ({entry.count} times)" if entry.count > 1 else ""
         click.secho(f"{place}{entry.message}{times} {entry.remedy}".rstrip(), fg="yellow")
+    if outcome.report.stacks:
+        click.echo(outcome.report.stacks, err=True)
     if outcome.status != "completed":
         click.secho(f"{outcome.status.replace('_', ' ')}: {outcome.why}".rstrip(": "), fg="red")
     click.echo(f"Saved: {outcome.folder}")
