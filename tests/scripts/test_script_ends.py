@@ -11,6 +11,10 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
+from click.testing import CliRunner
+
+from tapeback.cli import main
+from tests.openalgo_server import KEY, OpenAlgoTestServer
 
 KEYS = {
     "status", "exit_code", "launches", "orders", "fills", "trades", "verdict", "metrics", "error",
@@ -175,3 +179,45 @@ def test_a_deadlock_is_shown_with_the_stack_of_every_thread(tmp_path: Path) -> N
     ended = run(tmp_path, stuck.read_text(encoding="utf-8"))
     assert ended.document["launches"][0]["how"] == "deadlock"
     assert ended.document["stacks"].count("in take") >= 2
+
+
+@pytest.mark.parametrize(
+    ("bot", "option", "told"),
+    [
+        ("bot.py", ("--bounds",), "--bounds is for a bot that is called bar by bar"),
+        ("grid", ("--launch", "once"), "--launch is for a script"),
+        ("grid", ("--env", "A=1"), "--env is for a script"),
+        ("grid", ("--", "x"), "ARGUMENTS behind '--' is for a script"),
+    ],
+)
+def test_options_that_mean_nothing_here_are_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, bot: str, option: tuple[str, ...], told: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "bot.py").write_text("print('never')")
+    refused = CliRunner().invoke(main, ["run", bot, *option])
+    assert refused.exit_code == 2
+    assert told in refused.output
+
+
+def test_a_script_s_data_is_fetched_before_it_runs(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    openalgo_server: OpenAlgoTestServer,
+) -> None:
+    """The bot's own process has neither the key nor a network."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("OPENALGO_API_KEY", KEY)
+    (tmp_path / "bot.py").write_text(
+        "import time\nfrom openalgo import api\ntime.sleep(3600)\n"
+        "print(api(api_key='x').quotes(symbol='RELIANCE', exchange='NSE')['status'])\n"
+    )
+    call = ("run", "bot.py", "--data", "RELIANCE:NSE:1m", "--start", "2024-03-05", "-o", "out")
+    more = ("--end", "2024-03-06", "--set", f"openalgo.base_url={openalgo_server.base_url}")
+    ended = CliRunner().invoke(main, [*call, *more, "--fetch", "--json"])
+    assert ended.exit_code == 0, ended.output
+    assert "success" in (tmp_path / "out" / "bot.log").read_text()
+    assert [asked.days for asked in openalgo_server.requests if asked.name == "history"] == [
+        ("2024-03-05", "2024-03-06")
+    ]
+    assert not any(KEY in file.read_text(errors="replace") for file in Path("out").iterdir())

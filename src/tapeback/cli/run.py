@@ -14,7 +14,7 @@ from tapeback.cli.options import (
     settings_options,
     strategy_to_run,
 )
-from tapeback.cli.script import run_as_script, script_file, script_of
+from tapeback.cli.script import check_options, run_as_script, script_file, script_of
 from tapeback.errors import EXIT_INTERRUPTED, OutputError, StrategyFailedError, TapebackError
 
 if TYPE_CHECKING:
@@ -134,8 +134,7 @@ def command(
     from tapeback.settings import setup_logging
 
     path = script_file(bot, forced=forced)
-    if arguments and path is None:
-        raise click.UsageError("only a script takes arguments; name its file, or give --script.")
+    check_options(ctx, is_script=path is not None)
     overrides = data_overrides(data, named) + (["data.fetch=true"] if fetch else [])
     config = load_settings(bot if path is None else None, config_path, settings, overrides)
     log = config.logging.model_copy(update={"level": "DEBUG"}) if verbose else config.logging

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
+    from tapeback.cli.progress import Advance
     from tapeback.models.config import AppConfig
     from tapeback.runner.scripts import Script, ScriptOutcome
 
@@ -25,6 +26,10 @@ _EXITS = {
     "limit": EXIT_LIMIT,
 }
 _NAMED = 20
+_OF_SCRIPTS = (
+    "launch", "launch_at", "stop_at", "variables", "maps", "aliases", "allow", "confine",
+    "keep_files", "arguments",
+)  # fmt: skip
 
 
 def script_file(bot: str | None, *, forced: bool) -> Path | None:
@@ -40,6 +45,21 @@ def script_file(bot: str | None, *, forced: bool) -> Path | None:
     from tapeback.strategies.loader import is_script
 
     return path if forced or is_script(path) else None
+
+
+def check_options(ctx: click.Context, *, is_script: bool) -> None:
+    """Raise UsageError for an option that means nothing for what is run."""
+    strays = ("bounds",) if is_script else _OF_SCRIPTS
+    for parameter in ctx.command.params:
+        if parameter.name in strays and _is_given(ctx, parameter.name):
+            name = "ARGUMENTS behind '--'" if parameter.name == "arguments" else parameter.opts[-1]
+            of = "a bot that is called bar by bar" if is_script else "a script"
+            raise click.UsageError(f"{name} is for {of}.")
+
+
+def _is_given(ctx: click.Context, name: str) -> bool:
+    given = ctx.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE
+    return given and ctx.params[name] != ()
 
 
 def script_of(
@@ -84,8 +104,9 @@ def run_as_script(
 
     stem = script.path.stem
     folder = Path(output or f"runs/{stem}-{datetime.now():%Y%m%dT%H%M%S}")
-    with progress_shown():
-        outcome = run_script(script, config, folder=folder, echo=sys.stderr)
+    with progress_shown() as task:
+        progress = _days(config, task("playing", "days"))
+        outcome = run_script(script, config, folder=folder, echo=sys.stderr, progress=progress)
     document = _document(outcome)
     (folder / "diagnosis.json").write_text(
         json.dumps(document["diagnosis"], indent=2, ensure_ascii=False), encoding="utf-8"
@@ -95,6 +116,17 @@ def run_as_script(
     else:
         _print(outcome)
     ctx.exit(_EXITS[outcome.status])
+
+
+def _days(config: AppConfig, advance: Advance) -> Callable[[int], None]:
+    """Shows how far a run is, ns UTC, where the settings say from when to when it goes."""
+    from tapeback.utils.clock import day_number, day_of
+
+    start, end = config.data.start, config.data.end
+    if start is None or end is None:
+        return lambda _: None
+    first, days = day_of(start), day_of(end) - day_of(start) + 1
+    return lambda ts: advance(min(max(day_number(ts) - first, 0), days), days)
 
 
 def _document(outcome: ScriptOutcome) -> dict[str, Any]:

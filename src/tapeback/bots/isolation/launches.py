@@ -18,7 +18,7 @@ from tapeback.utils.clock import MINUTE_NS, date_of, day_number, midnight, to_is
 Mode = Literal["auto", "once", "daily"]
 # OpenAlgo's host starts scripts a quarter of an hour before the open, and stops them as long
 # after the close: 09:00 and 15:45 for shares.
-_MARGIN_NS = 15 * MINUTE_NS
+BEFORE_OPEN_NS = 15 * MINUTE_NS
 # After these the next launch would be no different.
 _FINAL = ("limit", "broken")
 
@@ -117,8 +117,8 @@ def _daily(
     for opens, closes, day in _sessions(calendars, start, end):
         if last is not None and day <= day_number(last.begin):
             continue
-        begin = opens - _MARGIN_NS
-        stop = closes + _MARGIN_NS
+        begin = opens - BEFORE_OPEN_NS
+        stop = closes + BEFORE_OPEN_NS
         if rule.launch_at is not None:
             begin = midnight(day) + rule.launch_at
         if rule.stop_at is not None:

@@ -14,7 +14,7 @@ import msgspec
 from tapeback.bots.doctor.diagnosis import Diagnosis, Entry
 from tapeback.bots.doctor.remarks import CODES
 from tapeback.bots.ending import Ending
-from tapeback.bots.isolation.launches import Launch, next_launch
+from tapeback.bots.isolation.launches import BEFORE_OPEN_NS, Launch, next_launch
 from tapeback.bots.isolation.web import OpenAlgoPlaces, answer_requests
 from tapeback.bots.runtime import BotRun, play
 from tapeback.broker.account import Account
@@ -38,15 +38,13 @@ from tapeback.runner.scripts.attendance import Attendance
 from tapeback.runner.scripts.job import Job, Report
 from tapeback.runner.scripts.naming import Naming
 from tapeback.strategies.openalgo_module import PACKAGE, openalgo_module
-from tapeback.utils.clock import MINUTE_NS, day_number, day_of, midnight
+from tapeback.utils.clock import day_number, day_of, midnight
 
 if TYPE_CHECKING:
     from tapeback.bots.isolation.inside import Inside
 
 # A script finds as much history as this, where there is as much.
 _HISTORY = Warmup(sessions=400)
-# OpenAlgo's host starts scripts so long before the open.
-_BEFORE_OPEN_NS = 15 * MINUTE_NS
 _SANDBOX_CASH = 1e7
 _PATHS = ("adverse", "favourable")
 
@@ -222,13 +220,11 @@ class Market:
         return diagnosis.entries()
 
     def _finish(self, report: Report, ending: Ending | None) -> None:
-        from tapeback.report.document import encode_document
         from tapeback.report.summary import summary
 
         result = self._result(ending)
         folder = Path(self.job.output)
         result.save(folder)
-        (folder / "document.json").write_bytes(encode_document(result.to_dict()))
         report.summary = [(str(text), tone) for text, tone in summary(result)]
         report.orders, report.fills = len(result.orders), len(result.fills)
         report.trades = len(result.trades)
@@ -286,7 +282,7 @@ class Market:
             day = calendar.next_session_day(day, first.symbol)
         opens, _ = calendar.hours(day, first.symbol)
         ends = max(int(candles.ends[-1]) for candles in self.series)
-        return opens - _BEFORE_OPEN_NS, ends
+        return opens - BEFORE_OPEN_NS, ends
 
 
 def _with_findings(result: BacktestResult, added: tuple[Finding, ...]) -> BacktestResult:

@@ -25,13 +25,13 @@ from tapeback.bots.isolation.scratch import Scratch
 from tapeback.data.contracts.modelled import VOLATILITY_SHIFTS
 from tapeback.errors import DataError, OutputError, StrategyError
 from tapeback.models.config import AppConfig
+from tapeback.runner.market_data import MarketData
 from tapeback.runner.scripts.job import Job, Report
 from tapeback.utils.clock import day_number
 from tapeback.utils.home import cache_folder
 
 Status = Literal["completed", "bot_exited", "bot_failed", "limit"]
 _ENTRY = "tapeback.runner.scripts.launch:launch"
-_LAUNCHES_AT_MOST = 5_000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,6 +85,7 @@ def run_script(
     found, and OutputError where there is no room.
     """
     base = (root or Path.cwd()).resolve()
+    config = _for_a_cell(config, base)
     created = datetime.now(UTC)
     job = Job(
         config=config.model_dump(mode="json", exclude_unset=True),
@@ -111,6 +112,19 @@ def run_script(
     return ScriptOutcome(folder=folder, nets_by_volatility=nets, **outcome)
 
 
+def _for_a_cell(config: AppConfig, base: Path) -> AppConfig:
+    """The settings for a process that has neither the user's home nor the key nor a network: the
+    cache by its path, and in it what they let be fetched."""
+    data = config.data
+    update: dict[str, object] = {"cache_dir": str(base / cache_folder(data.cache_dir))}
+    if data.fetch or data.source == "openalgo":
+        with MarketData(config, root=base) as sources:
+            sources.load()
+        update["fetch"] = False
+        update["source"] = "cache" if data.source == "openalgo" else data.source
+    return config.model_copy(update={"data": data.model_copy(update=update)})
+
+
 def _played(
     script: Script,
     config: AppConfig,
@@ -134,6 +148,8 @@ def _played(
             environment=script.environment,
             exchange=config.data.exchange,
             readable=_readable(config, base),
+            # SQLite writes beside a database that it reads, where nobody else does.
+            writable=[str(config.data.cache_dir)] if script.confinement == "strict" else (),
         )
         own = msgspec.structs.replace(job, script=str(scratch.script), output=str(result))
         outcome = _launches(own, cell, log, progress, scratch)
@@ -157,7 +173,7 @@ def _launches(
     diagnosis = Diagnosis(scratch.work)
     launches: list[Launch] = []
     why, dropped = "", 0
-    for _ in range(_LAUNCHES_AT_MOST):
+    while True:
         ended = cell.run(_ENTRY, msgspec.msgpack.encode(job), log=log, on_progress=progress)
         if ended.result is None:
             why = _died(ended)
