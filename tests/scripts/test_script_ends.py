@@ -221,3 +221,23 @@ def test_a_script_s_data_is_fetched_before_it_runs(
         ("2024-03-05", "2024-03-06")
     ]
     assert not any(KEY in file.read_text(errors="replace") for file in Path("out").iterdir())
+
+
+@pytest.mark.skipif(os.name != "posix", reason="a crash by a signal")
+def test_a_bot_that_crashes_its_process_leaves_a_result_of_the_launches_before(
+    tmp_path: Path,
+) -> None:
+    ended = run(
+        tmp_path,
+        "import ctypes, time\nfrom datetime import datetime\nfrom openalgo import api\n"
+        "time.sleep(3600)\n"
+        "if datetime.now().day == 9:\n    ctypes.string_at(0)\n"
+        "api(api_key='x').placeorder(symbol='RELIANCE', exchange='NSE', action='BUY', quantity=1, "
+        "product='CNC')\ntime.sleep(5)\n",
+        "--end",
+        "2024-01-10",
+    )
+    assert (ended.code, ended.document["status"]) == (4, "limit")
+    assert (ended.document["orders"], ended.document["fills"]) == (1, 1)
+    saved = json.loads((tmp_path / "out" / "result.json").read_text(encoding="utf-8"))
+    assert saved["status"] == "cancelled"

@@ -54,10 +54,10 @@ def launch(inside: Inside, encoded: bytes) -> None:
     job = msgspec.msgpack.decode(encoded, type=Job)
     market = Market(job)
     planned = market.planned()
+    market.repeat()
     if planned is None:
         inside.finish(msgspec.msgpack.encode(market.report(None)))
         return
-    market.repeat()
 
     def on_end(ending: Ending) -> None:
         inside.end()
@@ -234,9 +234,10 @@ class Market:
 
     def _result(self, ending: Ending | None) -> BacktestResult:
         status: Literal["completed", "failed", "cancelled"] = "completed"
-        if ending is not None and ending.how in ("raised", "broken"):
+        how = self._done(ending).how
+        if how in ("raised", "broken"):
             status = "failed"
-        elif ending is not None and ending.how == "limit":
+        elif how == "limit":
             status = "cancelled"
         # What the script left behind goes on without it, to the end of the data.
         self.tape.settle(self.end)

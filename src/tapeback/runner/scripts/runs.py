@@ -177,8 +177,8 @@ def _launches(
         ended = cell.run(_ENTRY, msgspec.msgpack.encode(job), log=log, on_progress=progress)
         if ended.result is None:
             why = _died(ended)
-            report = Report(launch=Launch(begin=ended.at, end=ended.at, how="limit"), last=True)
-            launches.append(report.launch)
+            launches.append(Launch(begin=ended.at, end=ended.at, how="limit"))
+            report = _without_the_bot(job, cell, launches)
             break
         report = msgspec.msgpack.decode(ended.result, type=Report)
         launches.append(report.launch)
@@ -206,6 +206,16 @@ def _launches(
         "entries": tuple(diagnosis.entries(scratch.to_source)),
         "why": why,
     }
+
+
+def _without_the_bot(job: Job, cell: Cell, launches: list[Launch]) -> Report:
+    """What the launches before had come to, where the last process is gone with what it knew."""
+    with BotLog(None) as silent:
+        job = msgspec.structs.replace(job, done=tuple(launches))
+        ended = cell.run(_ENTRY, msgspec.msgpack.encode(job), log=silent)
+    if ended.result is None:
+        return Report(launch=launches[-1], last=True)
+    return msgspec.msgpack.decode(ended.result, type=Report)
 
 
 def _died(ended: CellOutcome) -> str:
