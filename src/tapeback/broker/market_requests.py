@@ -12,12 +12,11 @@ from tapeback.broker.requests import (
     INSTRUMENT,
     Field,
     Schema,
-    Values,
     amount,
     at_least_zero,
+    list_of,
     one_of,
     read_date,
-    read_request,
     text,
     whole,
 )
@@ -66,30 +65,6 @@ def _boolean(value: Any) -> bool:
     raise ValueError("Not a valid boolean.")
 
 
-def _list_of(schema: Schema, most: int, name: str) -> Callable[[Any], list[Values]]:
-    """Reads a list of objects; what is wrong is told by their places."""
-
-    def read(value: Any) -> list[Values]:
-        if not isinstance(value, list):
-            raise ValueError("Not a valid list.")
-        if not 1 <= len(value) <= most:
-            raise ValueError(f"{name} must hold 1 to {most} entries.")
-        found, errors = [], {}
-        for at, item in enumerate(value):
-            if not isinstance(item, dict):
-                errors[at] = {"_schema": ["Invalid input type."]}
-                continue
-            values, problems = read_request(schema, item)
-            if problems:
-                errors[at] = problems
-            found.append(values)
-        if errors:
-            raise ValueError(errors)
-        return found
-
-    return read
-
-
 def _year(value: Any) -> int:
     number = whole(0, "")(value)
     if not 2020 <= number <= 2050:
@@ -106,7 +81,7 @@ _UNDERLYING: Schema = {"underlying": Field(text), "exchange": _EXCHANGE}
 
 MULTIQUOTES: Schema = {
     **ACCOUNT,
-    "symbols": Field(_list_of({"symbol": Field(text), "exchange": _EXCHANGE}, 10_000, "symbols")),
+    "symbols": Field(list_of({"symbol": Field(text), "exchange": _EXCHANGE}, 10_000, "symbols")),
 }
 SEARCH: Schema = {**ACCOUNT, "query": Field(_text_within(1, 256)), "exchange": Field(text, "")}
 EXPIRY: Schema = {
@@ -148,7 +123,7 @@ OPTIONS_ORDER: Schema = {**ALL_ORDERS, **_UNDERLYING, **_CHOICE, **_TERMS, "stri
 OPTIONS_MULTIORDER: Schema = {
     **ALL_ORDERS,
     **_UNDERLYING,
-    "legs": Field(_list_of({**_CHOICE, **_TERMS}, _MOST_LEGS, "legs")),
+    "legs": Field(list_of({**_CHOICE, **_TERMS}, _MOST_LEGS, "legs")),
     "expiry_date": _EXPIRY,
     "strike_int": _STEP,
 }
@@ -176,7 +151,7 @@ OPTION_GREEKS: Schema = {
 MARGIN: Schema = {
     **ACCOUNT,
     "positions": Field(
-        _list_of(
+        list_of(
             {
                 "symbol": Field(text),
                 "exchange": _EXCHANGE,

@@ -12,12 +12,11 @@ from tapeback.broker.option_desk import (
     Fault,
     OptionDesk,
     Underlying,
-    label,
-    nearest,
 )
 from tapeback.broker.quotes import QuoteBoard
 from tapeback.broker.replies import Reply
 from tapeback.market import black76
+from tapeback.market.contracts.strikes import moneyness, nearest_strike
 from tapeback.market.instruments import INDEX_UNDERLYINGS, expiry_text, symbol_of
 from tapeback.models.instrument import Instrument
 from tapeback.utils.clock import DAY_NS, MINUTE_NS, SECOND_NS, date_of_day, midnight
@@ -48,7 +47,7 @@ class OptionChain:
         strikes = sorted(listed["CE"] | listed["PE"])
         if not strikes:
             return self._desk.no_strikes(underlying)
-        middle = nearest(strikes, underlying.ltp)
+        middle = nearest_strike(strikes, underlying.ltp)
         at = strikes.index(middle)
         first = 0 if count is None else max(0, at - count)
         stop = len(strikes) if count is None else at + count + 1
@@ -84,7 +83,7 @@ class OptionChain:
         for side in ("CE", "PE"):
             leg = None
             if strike in listed[side]:
-                leg = self._leg(underlying, strike, side, label(away, side))
+                leg = self._leg(underlying, strike, side, moneyness(away, side))
                 if forward is not None:
                     years = self._years(underlying.options, underlying.expiry)
                     iv, told = _told(side == "CE", forward, strike, years, leg["ltp"], 0.0)
@@ -169,7 +168,7 @@ class OptionChain:
         base = option.underlying
         underlying = Underlying(base, spot, last, base, option.exchange, option.expiry)
         strikes = self._desk.strikes(underlying, "CE")
-        middle = nearest(strikes, last or option.strike) if strikes else option.strike
+        middle = nearest_strike(strikes, last or option.strike) if strikes else option.strike
         return self._desk.synthetic(underlying, middle) or last
 
     def _years(self, exchange: str, expiry: int, minutes: int | None = None) -> float:

@@ -7,12 +7,13 @@ nearest to the underlying's last price (the lower of two), ITM and OTM count lis
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from datetime import date
 from typing import NamedTuple
 
 from tapeback.broker.listings import ListedSymbols
 from tapeback.broker.quotes import QuoteBoard
+from tapeback.market.contracts.strikes import nearest_strike
 from tapeback.market.instruments import INDEX_UNDERLYINGS, expiry_text, symbol_of
 from tapeback.models.instrument import Instrument
 from tapeback.utils.clock import day_of
@@ -104,7 +105,9 @@ class OptionDesk:
             strikes = self.strikes(underlying, option_type)
             if not strikes:
                 return self.no_strikes(underlying)
-            place = strikes.index(nearest(strikes, underlying.ltp)) + _away(offset, option_type)
+            place = strikes.index(nearest_strike(strikes, underlying.ltp)) + _away(
+                offset, option_type
+            )
             if not 0 <= place < len(strikes):
                 return Fault(
                     400,
@@ -160,19 +163,6 @@ def read_expiry(text: str) -> int | None:
         return day_of(date(2000 + int(found[3]), MONTHS.index(found[2]) + 1, int(found[1])))
     except ValueError:
         return None
-
-
-def nearest(strikes: Sequence[float], price: float) -> float:
-    """The strike next to a price, the lower of two."""
-    return min(strikes, key=lambda strike: (abs(strike - price), strike))
-
-
-def label(away: int, option_type: str) -> str:
-    """How OpenAlgo names an option that lies so many listed strikes above the middle one."""
-    if not away:
-        return "ATM"
-    in_the_money = (away < 0) == (option_type == "CE")
-    return f"{'ITM' if in_the_money else 'OTM'}{abs(away)}"
 
 
 def _away(offset: str, option_type: str) -> int:

@@ -178,21 +178,31 @@ def at_least_zero(name: str) -> Field:
     return Field(amount(lambda number: number >= 0, words), 0.0)
 
 
-def _basket(value: Any) -> list[Values]:
-    if not isinstance(value, list):
-        raise ValueError("Not a valid list.")
-    orders, errors = [], {}
-    for at, item in enumerate(value):
-        if not isinstance(item, dict):
-            errors[at] = {"_schema": ["Invalid input type."]}
-            continue
-        values, problems = read_request(_BASKET_ORDER, item)
-        if problems:
-            errors[at] = problems
-        orders.append(values)
-    if errors:
-        raise ValueError(errors)
-    return orders
+def list_of(
+    schema: Schema, most: int | None = None, name: str = ""
+) -> Callable[[Any], list[Values]]:
+    """Reads a list of objects, of 1 to `most` where that is said; what is wrong is told by their
+    places."""
+
+    def read(value: Any) -> list[Values]:
+        if not isinstance(value, list):
+            raise ValueError("Not a valid list.")
+        if most is not None and not 1 <= len(value) <= most:
+            raise ValueError(f"{name} must hold 1 to {most} entries.")
+        found, errors = [], {}
+        for at, item in enumerate(value):
+            if not isinstance(item, dict):
+                errors[at] = {"_schema": ["Invalid input type."]}
+                continue
+            values, problems = read_request(schema, item)
+            if problems:
+                errors[at] = problems
+            found.append(values)
+        if errors:
+            raise ValueError(errors)
+        return found
+
+    return read
 
 
 _STRATEGY = {"apikey": Field(text, ""), "strategy": Field(text)}
@@ -219,7 +229,7 @@ SPLIT_ORDER: Schema = {
     **PLACE_ORDER,
     "splitsize": Field(whole(1, "Split size must be a positive integer.")),
 }
-BASKET_ORDER: Schema = {**_STRATEGY, "orders": Field(_basket)}
+BASKET_ORDER: Schema = {**_STRATEGY, "orders": Field(list_of(_BASKET_ORDER))}
 MODIFY_ORDER: Schema = {
     **{name: Field(field.read) for name, field in PLACE_ORDER.items() if name != "apikey"},
     "apikey": Field(text, ""),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 
 import msgspec
@@ -20,7 +21,7 @@ from tapeback.models.instrument import (
 
 _REQUIRED = ("symbol", "exchange", "expiry", "strike", "lotsize", "instrumenttype", "tick_size")
 _OPTIONAL = ("name", "brsymbol", "brexchange", "token")
-_PAISE = 100
+PAISE = 100
 # Where ticks below a rupee are the rule.
 _PAISA_EXCHANGES = frozenset({"NSE", "BSE", "NFO", "BFO"})
 
@@ -45,7 +46,7 @@ def read_master_contract(path: str | Path) -> MasterContract:
     if not listings:
         raise DataFormatError("the file lists no instrument.", where=str(table.path))
     rows = list(listings.values())
-    if _in_paise([listing.instrument for listing in rows]):
+    if in_paise([listing.instrument for listing in rows]):
         rows = [_in_rupees(listing) for listing in rows]
     return MasterContract(rows, source=Path(path).name)
 
@@ -130,16 +131,16 @@ def _compare(row: UserRow, parsed: Instrument, expiry: int | None, strike: float
         row.fault("instrumenttype", f"is not the type in {parsed.symbol}")
 
 
-def _in_paise(listed: list[Instrument]) -> bool:
+def in_paise(instruments: Iterable[Instrument]) -> bool:
     """Whether ticks are in paise: the options', which are one or five paise by any rule, are not
-    below 1; in a file without options, none on these exchanges is."""
-    usual = [each for each in listed if each.exchange in _PAISA_EXCHANGES]
+    below 1; without options, none on these exchanges is."""
+    usual = [each for each in instruments if each.listed and each.exchange in _PAISA_EXCHANGES]
     options = [each for each in usual if each.kind == "option"]
     return bool(usual) and all(each.tick_size >= 1 for each in options or usual)
 
 
 def _in_rupees(listing: Listing) -> Listing:
-    tick = listing.instrument.tick_size / _PAISE
+    tick = listing.instrument.tick_size / PAISE
     return msgspec.structs.replace(
         listing, instrument=msgspec.structs.replace(listing.instrument, tick_size=tick)
     )

@@ -9,10 +9,11 @@ from typing import Any
 from tapeback.broker import market_requests, requests
 from tapeback.broker.account import Account
 from tapeback.broker.client.base import Calls
-from tapeback.broker.option_desk import Fault, nearest
+from tapeback.broker.option_desk import Fault
 from tapeback.broker.option_orders import Answer, options_multiorder, options_order
 from tapeback.broker.replies import Reply, unknown_symbol
 from tapeback.broker.requests import Values, read_request, stringified
+from tapeback.market.contracts.strikes import nearest_strike
 from tapeback.market.instruments import expiry_text
 
 
@@ -155,7 +156,7 @@ class OptionCalls(Calls):
         strikes = desk.strikes(base, "CE")
         if not strikes:
             return self._fault(desk.no_strikes(base))
-        middle = nearest(strikes, base.ltp)
+        middle = nearest_strike(strikes, base.ltp)
         future = desk.synthetic(base, middle)
         if future is None:
             fault = Fault(404, f"Could not fetch LTP of the options of {base.base} at {middle:g}.")

@@ -7,7 +7,7 @@ Nothing here looks at a bar that closes later than the instant that is asked abo
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import Any, Literal, NamedTuple
 
 import msgspec
@@ -20,6 +20,7 @@ from tapeback.data.contracts.quotes import BarQuote, BarQuotes
 from tapeback.errors import DataError, DataNotFoundError
 from tapeback.market import timeframes
 from tapeback.market.calendar import calendar_of, days_of
+from tapeback.market.contracts.strikes import moneyness, nearest_strike
 from tapeback.market.contracts.terms import lot_of
 from tapeback.market.instruments import INDEX_UNDERLYINGS, expiry_text, instrument_of
 from tapeback.models.candle import Series
@@ -245,18 +246,6 @@ class ContractBoard:
         if listed is None:
             listed = self._exchanges[exchange] = _Exchange(self._cache, exchange)
         return listed
-
-
-def nearest_strike(strikes: Sequence[float], price: float) -> float:
-    """The strike that is nearest to a price, the lower of two."""
-    return min(strikes, key=lambda strike: (abs(strike - price), strike))
-
-
-def moneyness(away: int, option_type: str) -> str:
-    """What OpenAlgo calls an option `away` listed strikes above the middle one."""
-    if not away:
-        return "ATM"
-    return f"{'OTM' if (away > 0) == (option_type == 'CE') else 'ITM'}{abs(away)}"
 
 
 class _Dated:

@@ -13,10 +13,10 @@ from typing import Any, Protocol
 import msgspec
 
 from tapeback.data.cache import CacheManager
-from tapeback.data.contracts.board import nearest_strike
 from tapeback.data.contracts.names import derivatives_exchange
 from tapeback.data.stamps import parse_stamps
 from tapeback.errors import DataError, DataNotFoundError, DataSourceError
+from tapeback.market.contracts.strikes import nearest_strike
 from tapeback.market.instruments import INDEX_UNDERLYINGS, expiry_text, instrument_of
 from tapeback.models.candle import Series
 from tapeback.models.instrument import Instrument

@@ -15,12 +15,12 @@ from typing import Literal
 import msgspec
 
 from tapeback.broker.ports import Contracts
-from tapeback.data.contracts.board import nearest_strike
 from tapeback.data.contracts.names import derivatives_exchange
 from tapeback.errors import ConfigError, DataError, DataNotFoundError
 from tapeback.market.calendar import calendar_of
 from tapeback.market.candles import Candles
 from tapeback.market.contracts.expiries import expiries
+from tapeback.market.contracts.strikes import nearest_strike
 from tapeback.market.instruments import expiry_text, instrument_of, symbol_of
 from tapeback.models.candle import Series
 from tapeback.models.data_file import check_exchange, check_symbol

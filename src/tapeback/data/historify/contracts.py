@@ -7,6 +7,7 @@ from collections.abc import Iterable
 import msgspec
 
 from tapeback.data.historify.database import ContractRow
+from tapeback.data.master import PAISE, in_paise
 from tapeback.data.user_tables import parse_day
 from tapeback.market.instruments import instrument_of
 from tapeback.models.instrument import (
@@ -16,10 +17,6 @@ from tapeback.models.instrument import (
     Instrument,
     InstrumentKind,
 )
-
-_PAISE = 100
-# Where ticks below a rupee are the rule.
-_PAISA_EXCHANGES = frozenset({"NSE", "BSE", "NFO", "BFO"})
 
 
 def instruments_of(
@@ -34,7 +31,7 @@ def instruments_of(
     found = {
         (row.exchange, row.symbol): _instrument(row) for row in rows if row.exchange in EXCHANGES
     }
-    if _in_paise(found.values()):
+    if in_paise(found.values()):
         found = {key: _in_rupees(instrument) for key, instrument in found.items()}
     for symbol, exchange in stored:
         if exchange in EXCHANGES:
@@ -92,15 +89,7 @@ def _expiry(row: ContractRow) -> int | None:
         return None
 
 
-def _in_paise(instruments: Iterable[Instrument]) -> bool:
-    """Whether ticks are in paise: the options', which are one or five paise by any rule, are not
-    below 1; without options, none on these exchanges is."""
-    usual = [each for each in instruments if each.listed and each.exchange in _PAISA_EXCHANGES]
-    options = [each for each in usual if each.kind == "option"]
-    return bool(usual) and all(each.tick_size >= 1 for each in options or usual)
-
-
 def _in_rupees(instrument: Instrument) -> Instrument:
     if not instrument.listed or instrument.exchange in INDEX_EXCHANGES:
         return instrument
-    return msgspec.structs.replace(instrument, tick_size=instrument.tick_size / _PAISE)
+    return msgspec.structs.replace(instrument, tick_size=instrument.tick_size / PAISE)
