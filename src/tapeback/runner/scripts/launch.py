@@ -220,6 +220,7 @@ class Market:
         return diagnosis.entries()
 
     def _finish(self, report: Report, ending: Ending | None) -> None:
+        from tapeback.report.plain import plain
         from tapeback.report.summary import summary
 
         result = self._result(ending)
@@ -228,7 +229,8 @@ class Market:
         report.summary = [(str(text), tone) for text, tone in summary(result)]
         report.orders, report.fills = len(result.orders), len(result.fills)
         report.trades = len(result.trades)
-        report.metrics = result.to_dict()["metrics"]
+        report.metrics = plain(result.metrics.to_dict())
+        report.metrics.pop("days")
         report.verdict = result.verdict
         report.modelled = any(one.code == "modelled-fills" for one in result.findings)
 
