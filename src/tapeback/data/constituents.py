@@ -5,8 +5,8 @@ from __future__ import annotations
 import csv
 from pathlib import Path
 
-from tapeback.data.user_tables import UserTable
-from tapeback.errors import DataFormatError, DataNotFoundError
+from tapeback.data.user_tables import UserTable, read_text
+from tapeback.errors import DataFormatError
 from tapeback.models.data_file import check_exchange, check_symbol
 
 _SHOWN_PROBLEMS = 20
@@ -69,21 +69,6 @@ def _exchange(text: str) -> str:
 
 def _lines(path: Path) -> list[tuple[int, str]]:
     """The filled lines of a file and their numbers."""
-    try:
-        text = path.read_bytes().decode("utf-8-sig")
-    except FileNotFoundError:
-        raise DataNotFoundError(
-            f"there is no file {str(path)!r}.", remedy="Check the path."
-        ) from None
-    except OSError as error:
-        raise DataNotFoundError(
-            f"{str(path)!r} cannot be read: {error.strerror}.", remedy="Name a text file."
-        ) from None
-    except UnicodeDecodeError as error:
-        raise DataFormatError(
-            f"byte {error.start} is no UTF-8 text.",
-            where=str(path),
-            remedy="Save the list as text in UTF-8.",
-        ) from None
-    numbered = enumerate((line.strip() for line in text.splitlines()), start=1)
+    lines = read_text(path, "text").splitlines()
+    numbered = enumerate((line.strip() for line in lines), start=1)
     return [(number, line) for number, line in numbered if line]

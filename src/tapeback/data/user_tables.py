@@ -125,24 +125,30 @@ def _date(text: str) -> date:
     return date(int(year) + (2000 if len(year) == 2 else 0), number, int(day))
 
 
-def _lines(path: Path) -> Iterator[tuple[int, list[str]]]:
-    """The filled lines of a file and their numbers."""
+def read_text(path: Path, what: str) -> str:
+    """The text of a user's file, UTF-8 with or without a mark; `what` it should be is in the
+    remedies. Raises DataNotFoundError and DataFormatError."""
     try:
-        text = path.read_bytes().decode("utf-8-sig")
+        return path.read_bytes().decode("utf-8-sig")
     except FileNotFoundError:
         raise DataNotFoundError(
             f"there is no file {str(path)!r}.", remedy="Check the path."
         ) from None
     except OSError as error:
         raise DataNotFoundError(
-            f"{str(path)!r} cannot be read: {error.strerror}.", remedy="Name a CSV file."
+            f"{str(path)!r} cannot be read: {error.strerror}.", remedy=f"Name a {what} file."
         ) from None
     except UnicodeDecodeError as error:
         raise DataFormatError(
             f"byte {error.start} is no UTF-8 text.",
             where=str(path),
-            remedy="Export the table as CSV in UTF-8.",
+            remedy=f"Save it as {what} in UTF-8.",
         ) from None
+
+
+def _lines(path: Path) -> Iterator[tuple[int, list[str]]]:
+    """The filled lines of a file and their numbers."""
+    text = read_text(path, "CSV")
     reader = csv.reader(io.StringIO(text, newline=""))
     try:
         for fields in reader:
