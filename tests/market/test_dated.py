@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import pickle
+import subprocess
+import sys
 from datetime import date
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tapeback.market.dated import Rows
+from tapeback.market.dated import Rows, all_tables
 from tapeback.utils.clock import day_of
 
 FIRST, SECOND = day_of(date(2021, 9, 1)), day_of(date(2024, 10, 1))
@@ -47,3 +50,19 @@ def test_a_presumed_row_says_why() -> None:
 def test_what_is_in_force_is_what_holds_on_the_day_where_anything_does(day: int) -> None:
     assert RULE.on(day) in (None, RULE.in_force(day))
     assert RULE.in_force(day).rule == "made.up"
+
+
+def test_a_process_that_was_given_the_tables_reads_none() -> None:
+    """What `all_tables` gives is what the files say, dates among it, in another process too."""
+    given = pickle.dumps(all_tables())
+    asked = (
+        "import pickle, sys; from tapeback.market import dated\n"
+        "def refuse(*_): raise AssertionError('a table was read')\n"
+        "dated.take_tables(pickle.loads(sys.stdin.buffer.read()))\n"
+        "dated.YAML = refuse\n"
+        "sys.stdout.buffer.write(pickle.dumps(dated.all_tables()))\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", asked], input=given, capture_output=True, check=True
+    )
+    assert pickle.loads(done.stdout) == all_tables()

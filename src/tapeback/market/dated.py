@@ -7,7 +7,7 @@ names the rows of low confidence that it relied on.
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import date
 from functools import cache
 from hashlib import sha256
@@ -20,6 +20,8 @@ from ruamel.yaml import YAML
 from tapeback.utils.clock import date_of_day, day_of
 
 Confidence = Literal["high", "medium", "low"]
+
+_tables: dict[str, dict[str, Any]] = {}
 
 
 class Row(msgspec.Struct, frozen=True):
@@ -79,12 +81,24 @@ class Rows:
         return len(self._rows)
 
 
-@cache
 def table(name: str) -> dict[str, Any]:
     """A whole table by its file's name without suffix; treat it as read-only."""
-    text = files("tapeback.market").joinpath(f"tables/{name}.yaml").read_text(encoding="utf-8")
-    content: dict[str, Any] = YAML(typ="safe", pure=True).load(text)
-    return content
+    if name not in _tables:
+        text = files("tapeback.market").joinpath(f"tables/{name}.yaml").read_text("utf-8")
+        _tables[name] = YAML(typ="safe", pure=True).load(text)
+    return _tables[name]
+
+
+def all_tables() -> dict[str, dict[str, Any]]:
+    """Every table by its name, for a process that shall not read them again."""
+    entries = files("tapeback.market").joinpath("tables").iterdir()
+    names = [entry.name.removesuffix(".yaml") for entry in entries if entry.name.endswith(".yaml")]
+    return {name: table(name) for name in sorted(names)}
+
+
+def take_tables(tables: Mapping[str, dict[str, Any]]) -> None:
+    """Have the tables that another process has read with `all_tables`."""
+    _tables.update(tables)
 
 
 @cache

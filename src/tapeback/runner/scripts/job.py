@@ -24,7 +24,7 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     """One launch: the settings that were chosen, as JSON has them, the `root` of relative paths,
     the script in its scratch folder with its arguments, what the run has behind it, and the folder
     that its result is written to. `shift` is added to the volatility that options are modelled
-    by."""
+    by; `tables` are the market's rules, pickled, once they have been read."""
 
     config: dict[str, Any]
     root: str
@@ -34,6 +34,7 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     aliases: tuple[str, ...] = ()
     maps: tuple[str, ...] = ()
     shift: float = 0.0
+    tables: bytes = b""
     run_id: str
     created_at: str
     host: str

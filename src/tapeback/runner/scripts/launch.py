@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from dataclasses import replace
 from datetime import datetime
 from functools import partial
@@ -28,6 +29,7 @@ from tapeback.data.contracts.modelled import modelled_fills
 from tapeback.data.contracts.supply import Modelling, Supply
 from tapeback.market.calendar import calendar_of
 from tapeback.market.contracts.master import MasterContract
+from tapeback.market.dated import take_tables
 from tapeback.models.config import AppConfig
 from tapeback.models.finding import Finding
 from tapeback.models.result import BacktestResult, RunInfo
@@ -52,6 +54,9 @@ _PATHS = ("adverse", "favourable")
 def launch(inside: Inside, encoded: bytes) -> None:
     """Play one launch; the process ends with it."""
     job = msgspec.msgpack.decode(encoded, type=Job)
+    if job.tables:
+        # From the process outside, which no bot has touched.
+        take_tables(pickle.loads(job.tables))
     market = Market(job)
     planned = market.planned()
     market.repeat()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 import platform
 import secrets
 import shutil
@@ -24,6 +25,7 @@ from tapeback.bots.isolation.messages import Permissions
 from tapeback.bots.isolation.scratch import Scratch
 from tapeback.data.contracts.modelled import VOLATILITY_SHIFTS
 from tapeback.errors import DataError, OutputError, StrategyError
+from tapeback.market.dated import all_tables
 from tapeback.models.config import AppConfig
 from tapeback.runner.market_data import MarketData
 from tapeback.runner.scripts.job import Job, Report
@@ -188,7 +190,11 @@ def _launches(
         why = why or report.error
         if report.last:
             break
-        job = msgspec.structs.replace(job, done=tuple(launches), calls=tuple(report.calls))
+        # Reading the tables takes longer than all else that a launch begins with.
+        tables = job.tables or pickle.dumps(all_tables())
+        job = msgspec.structs.replace(
+            job, done=tuple(launches), calls=tuple(report.calls), tables=tables
+        )
     if dropped:
         diagnosis.note(
             "output_cut", f"{dropped:,} lines of output were not kept.", launches[0].begin
